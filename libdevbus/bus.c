@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * The connection to the broker: connect, and for ever after reconnect, with exponential back-off and full jitter, so that a
+ * broker that comes back is not met by all services at once. What was subscribed is subscribed again before the
+ * connection counts as there.
+ */
+#include "bus.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	STABLE_MS = 10000, /* a connection that lasts so long begins the back-off anew */
+	FLUSH_STEP_MS = 50,
+};
+
+int64_t bus_wall_ms(const struct devbus *bus)
+{
+	return bus->clock.wall_ms(bus->clock.userdata);
+}
+
+bool bus_clock_unsynced(const struct devbus *bus)
+{
+	return !bus->clock.synced(bus->clock.userdata);
+}
+
+int64_t bus_enter(struct devbus *bus)
+{
+	return loop_now_ms(bus->loop);
+}
+
+void bus_leave(struct devbus *bus, int64_t entered_ms, const char *kind, const char *name)
+{
+	uint64_t took_ms = (uint64_t)(loop_now_ms(bus->loop) - entered_ms);
+
+	if (took_ms > bus->stats.handler_slowest_ms)
+		bus->stats.handler_slowest_ms = took_ms;
+	if (took_ms * 2 <= 1000 * (uint64_t)bus->settings.keepalive_s)
+		return;
+	bus->stats.handlers_slow++;
+	log_warning(
+		"the %s %s blocked for %llu ms; past half of keepalive_s (%u s) the broker may end the connection",
+		kind, name, (unsigned long long)took_ms, (unsigned)bus->settings.keepalive_s);
+}
+
+/* ---- sending */
+
+int bus_send(struct devbus *bus, const struct outbox_message *message)
+{
+	int r;
+
+	if (message->message.payload_size > bus->settings.payload_limit_bytes)
+		return -EMSGSIZE;
+	/* QoS 0 is for those who listen now: without a connection nobody does. */
+	if (message->message.qos == 0 && !bus->connected) {
+		bus->stats.messages_dropped++;
+		return 0;
+	}
+	r = outbox_add(bus->outbox, message);
+	if (r == 0 && bus->connected)
+		outbox_send(bus->outbox, bus->link);
+	return r;
+}
+
+int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct devbus_json *object)
+{
+	char *text = devbus_json_print(object);
+	struct outbox_message message = {
+		.class = packet->class,
+		.acknowledged = packet->acknowledged,
+		.userdata = packet->userdata,
+		.message = {
+			.topic = packet->topic,
+			.payload = text,
+			.qos = packet->qos,
+			.retained = packet->retain,
+			.response_topic = packet->response_topic,
+			.correlation = packet->correlation,
+			.correlation_size = packet->correlation_size,
+		},
+	};
+	int r = -ENOMEM;
+
+	devbus_json_free(object);
+	if (text) {
+		message.message.payload_size = strlen(text);
+		r = bus_send(bus, &message);
+	}
+	free(text);
+	return r;
+}
+
+int bus_parse(const struct devbus *bus, const struct link_message *message, struct devbus_json **ret_object,
+	struct devbus_error *ret_error)
+{
+	struct devbus_json *value = NULL;
+	int r;
+
+	if (message->payload_size > bus->settings.payload_limit_bytes) {
+		error_set(ret_error, DEVBUS_E_MALFORMED, "the payload of %zu bytes is above the limit of %u",
+			message->payload_size, (unsigned)bus->settings.payload_limit_bytes);
+		return -EMSGSIZE;
+	}
+	if (message->payload_size > 0) {
+		r = devbus_json_parse(message->payload, message->payload_size, &value, ret_error);
+		if (r < 0)
+			return r;
+		if (devbus_json_type(value) != DEVBUS_JSON_OBJECT) {
+			devbus_json_free(value);
+			error_set(ret_error, DEVBUS_E_MALFORMED, "the payload is not a JSON object");
+			return -EBADMSG;
+		}
+	}
+	*ret_object = value;
+	return 0;
+}
+
+/* ---- connecting */
+
+static uint32_t random_below(uint32_t bound)
+{
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+		number = (uint32_t)clock_monotonic_ms() * 2654435761U;
+	return bound ? number % bound : 0;
+}
+
+/* Full jitter over min..min*2^failures, up to the cap. */
+static int64_t back_off_ms(const struct devbus *bus)
+{
+	uint64_t least = bus->settings.reconnect_min_ms, most = bus->settings.reconnect_max_ms;
+	unsigned doublings = bus->failures < 20 ? bus->failures : 20;
+
+	if (least << doublings < most)
+		most = least << doublings;
+	if (most <= least)
+		return (int64_t)least;
+	return (int64_t)(least + random_below((uint32_t)(most - least) + 1));
+}
+
+static void try_again_later(struct devbus *bus)
+{
+	int64_t delay_ms = back_off_ms(bus);
+
+	bus->failures++;
+	loop_timer_set(bus->reconnect, loop_now_ms(bus->loop) + delay_ms);
+}
+
+static int start_connecting(struct devbus *bus, const struct link_filter *filters, size_t count)
+{
+	char host[256], topic[TOPIC_SIZE];
+	struct link_options options = {
+		.host = host,
+		.client_id = bus->client_id,
+		.user = bus->settings.user,
+		.password = bus->password,
+		.keepalive_s = bus->settings.keepalive_s,
+		.connect_timeout_s = bus->settings.connect_timeout_s,
+		.clean = bus->flags & DEVBUS_CALLER,
+	};
+	char *will = NULL;
+	int r = settings_split_address(bus->settings.broker, host, sizeof host, &options.port);
+
+	if (r == 0 && bus->status) {
+		r = status_next_will(bus, &will);
+		topic_make(topic, "service", bus->name, "status");
+		options.will_topic = topic;
+		options.will_payload = will;
+	}
+	if (r == 0)
+		r = bus->link->functions->connect(bus->link, &options, filters, count);
+	free(will);
+	return r;
+}
+
+static void connect_now(void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct link_filter *filters;
+	size_t count;
+	int r = subscriptions_list(bus, &filters, &count);
+
+	if (r == 0) {
+		r = start_connecting(bus, filters, count);
+		free(filters);
+	}
+	bus->connecting = r == 0;
+	if (r < 0) {
+		log_error("cannot begin to connect: %s", strerror(-r));
+		try_again_later(bus);
+	}
+}
+
+void bus_start(struct devbus *bus)
+{
+	loop_timer_set(bus->reconnect, loop_now_ms(bus->loop));
+}
+
+int bus_timer(struct devbus *bus)
+{
+	return loop_timer_new(bus->loop, connect_now, bus, &bus->reconnect);
+}
+
+static void on_connected(void *userdata)
+{
+	struct devbus *bus = userdata;
+
+	bus->connected = true;
+	bus->connecting = false;
+	bus->connected_ms = loop_now_ms(bus->loop);
+	bus->stats.connects++;
+	log_debug("connected to %s", bus->settings.broker);
+	if (bus->status)
+		status_connected(bus);
+	states_connected(bus);
+	calls_connected(bus);
+	outbox_send(bus->outbox, bus->link);
+	subscriptions_ask(bus);
+}
+
+static void on_lost(void *userdata, const char *reason)
+{
+	struct devbus *bus = userdata;
+	bool was_connected = bus->connected;
+
+	bus->connected = bus->connecting = false;
+	if (was_connected && loop_now_ms(bus->loop) - bus->connected_ms >= STABLE_MS)
+		bus->failures = 0;
+	if (was_connected)
+		bus->stats.losses++;
+	else
+		bus->stats.connect_failures++;
+	outbox_lost(bus->outbox);
+	if (bus->closing)
+		return;
+	/* A service that waits for its broker says so once, not at every attempt. */
+	devbus_log(was_connected || bus->failures == 0 ? DEVBUS_LOG_WARNING : DEVBUS_LOG_DEBUG,
+		"%s; trying again", reason);
+	if (!was_connected && bus->status)
+		status_connect_failed(bus);
+	try_again_later(bus);
+}
+
+static void on_published(void *userdata, uint32_t token, int reason)
+{
+	struct devbus *bus = userdata;
+
+	outbox_acknowledge(bus->outbox, token, reason);
+	outbox_send(bus->outbox, bus->link);
+}
+
+static void on_writable(void *userdata)
+{
+	struct devbus *bus = userdata;
+
+	subscriptions_ask(bus);
+	outbox_send(bus->outbox, bus->link);
+}
+
+const struct link_events bus_link_events = {
+	.connected = on_connected,
+	.lost = on_lost,
+	.subscribed = subscriptions_answered,
+	.message = subscriptions_message,
+	.published = on_published,
+	.writable = on_writable,
+};
+
+void bus_disconnect(struct devbus *bus, uint32_t timeout_ms)
+{
+	int64_t until_ms = loop_now_ms(bus->loop) + timeout_ms;
+
+	bus->closing = true;
+	loop_timer_stop(bus->reconnect);
+	while (bus->connected && outbox_count(bus->outbox) && loop_now_ms(bus->loop) < until_ms)
+		if (loop_dispatch(bus->loop, FLUSH_STEP_MS) < 0)
+			break;
+	bus->link->functions->disconnect(bus->link, timeout_ms);
+	bus->connected = false;
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* Opening, running and closing a bus: where the modules are put together. */
+#include "bus.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PASSWORD_SIZE = 1024, FLUSH_STEP_MS = 100, FOLDER_MODE = 0700, FILE_MODE = 0600 };
+
+/* Paho's synchronous mode serves one connection in a process: its functions read for whichever client has something. */
+static atomic_flag is_open = ATOMIC_FLAG_INIT;
+
+/* ---- the state folder */
+
+static int make_folders(const char *path)
+{
+	char part[PATH_MAX];
+	size_t length = strlen(path);
+
+	if (length >= sizeof part)
+		return -ENAMETOOLONG;
+	memcpy(part, path, length + 1);
+	for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(part, FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int lock_name(struct devbus *bus)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof path, "%s/lock", bus->state_dir);
+	bus->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+	if (bus->lock_fd < 0)
+		return -errno;
+	if (flock(bus->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return -errno;
+	log_error("a service named %s runs already (%s is locked)", bus->name, path);
+	return -EADDRINUSE;
+}
+
+static int open_store(struct devbus *bus)
+{
+	char path[PATH_MAX + 16];
+	bool put_aside = false;
+	int r;
+
+	snprintf(path, sizeof path, "%s/devbus.db", bus->state_dir);
+	r = store_open(path, &bus->store, &put_aside);
+	if (r < 0)
+		log_error("cannot open %s: %s", path, strerror(-r));
+	else if (put_aside)
+		log_error("%s was damaged; it was put aside, and commands of before are not known any more",
+			path);
+	return r;
+}
+
+static int open_state(struct devbus *bus)
+{
+	int r;
+
+	if (snprintf(bus->state_dir, sizeof bus->state_dir, "%s/%s", bus->settings.state_dir, bus->name) >=
+		(int)sizeof bus->state_dir)
+		return -ENAMETOOLONG;
+	r = make_folders(bus->state_dir);
+	if (r < 0) {
+		log_error("cannot make the folder %s: %s (setting state_dir)", bus->state_dir, strerror(-r));
+		return r;
+	}
+	r = lock_name(bus);
+	if (r < 0 && r != -EADDRINUSE)
+		log_error("cannot lock %s/lock: %s", bus->state_dir, strerror(-r));
+	return r < 0 ? r : open_store(bus);
+}
+
+/* ---- open */
+
+static int read_settings(struct devbus *bus, const struct devbus_options *options)
+{
+	struct devbus_error error;
+	char password[PASSWORD_SIZE] = "";
+	int r = settings_read(bus->config_dir, bus->name, &bus->settings, &error);
+
+	if (r == 0 && options->broker)
+		snprintf(bus->settings.broker, sizeof bus->settings.broker, "%s", options->broker);
+	if (r == 0 && options->user)
+		snprintf(bus->settings.user, sizeof bus->settings.user, "%s", options->user);
+	if (r == 0 && !options->password)
+		r = settings_password(&bus->settings, password, sizeof password, &error);
+	if (r < 0) {
+		log_error("%s", error.message);
+		return r;
+	}
+	bus->password = strdup(options->password ? options->password : password);
+	explicit_bzero(password, sizeof password);
+	return bus->password ? 0 : -ENOMEM;
+}
+
+static int check_broker(const struct devbus *bus)
+{
+	char host[256];
+	uint16_t port;
+	int r = settings_split_address(bus->settings.broker, host, sizeof host, &port);
+
+	if (r < 0)
+		log_error("broker = %s: write HOST:PORT", bus->settings.broker);
+	return r;
+}
+
+/* A service's id is always the same, so that its session is found again; callers each have their own. */
+static void name_client(struct devbus *bus)
+{
+	uint32_t random = 0;
+
+	if (!(bus->flags & DEVBUS_CALLER)) {
+		snprintf(bus->client_id, sizeof bus->client_id, "%s-%s", bus->settings.device_id, bus->name);
+		return;
+	}
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		random = (uint32_t)clock_monotonic_ms();
+	snprintf(bus->client_id, sizeof bus->client_id, "%s-%d-%08" PRIx32, bus->name, (int)getpid(), random);
+}
+
+static int open_parts(struct devbus *bus, const struct bus_parts *parts)
+{
+	int r = loop_new(&bus->clock, &bus->loop);
+
+	bus->started_ms = r == 0 ? loop_now_ms(bus->loop) : 0;
+	if (r == 0)
+		r = bus_timer(bus);
+	if (r == 0)
+		r = outbox_new(bus->settings.queue_limit_bytes, &bus->stats, &bus->outbox);
+	if (r == 0)
+		r = calls_new(bus);
+	if (r == 0)
+		r = parts->link_new(bus->loop, &bus_link_events, bus, &bus->link);
+	if (r == 0 && !(bus->flags & DEVBUS_CALLER)) {
+		clock_boot_id(NULL, bus->boot_id);
+		r = open_state(bus);
+		if (r == 0)
+			r = status_new(bus);
+	}
+	return r;
+}
+
+static int open_bus(struct devbus *bus, const struct devbus_options *options, const struct bus_parts *parts)
+{
+	int r;
+
+	bus->lock_fd = -1;
+	bus->flags = options->flags;
+	bus->version = options->version ? options->version : devbus_version();
+	snprintf(bus->name, sizeof bus->name, "%s", options->name);
+	bus->config_dir = strdup(settings_config_dir(options->config_dir));
+	if (!bus->config_dir)
+		return -ENOMEM;
+	r = read_settings(bus, options);
+	if (r == 0)
+		r = check_broker(bus);
+	if (r < 0)
+		return r;
+	bus->clock = parts->clock ? *parts->clock : clock_system;
+	if (!parts->clock)
+		bus->clock.userdata = bus->settings.clock_sync;
+	name_client(bus);
+	return open_parts(bus, parts);
+}
+
+/* Returns whether a thread had to be left behind. */
+static bool free_bus(struct devbus *bus)
+{
+	bool left_behind = false;
+
+	sources_free(bus);
+	server_free(bus);
+	config_free(bus);
+	if (bus->link)
+		left_behind = bus->link->functions->free(bus->link);
+	bus_free_subscriptions(bus);
+	status_free(bus);
+	states_free(bus);
+	calls_free(bus);
+	outbox_free(bus->outbox);
+	store_close(bus->store);
+	if (bus->reconnect)
+		loop_timer_free(bus->reconnect);
+	loop_free(bus->loop);
+	if (bus->lock_fd >= 0)
+		close(bus->lock_fd);
+	if (bus->password)
+		explicit_bzero(bus->password, strlen(bus->password));
+	free(bus->password);
+	free(bus->config_dir);
+	free(bus);
+	return left_behind;
+}
+
+int bus_open(const struct devbus_options *options, const struct bus_parts *parts, struct devbus **ret_bus)
+{
+	struct devbus *bus;
+	int r;
+
+	log_setup();
+	if (!topic_level_valid(options->name)) {
+		log_error("\"%s\" is no name for a service: [a-z0-9_-]{1,64}",
+			options->name ? options->name : "");
+		return -EINVAL;
+	}
+	log_set_name(options->name);
+	if (atomic_flag_test_and_set(&is_open))
+		return -EBUSY;
+	unsetenv("http_proxy"); /* Paho obeys it even for loopback */
+	bus = calloc(1, sizeof *bus);
+	r = bus ? open_bus(bus, options, parts) : -ENOMEM;
+	if (r < 0) {
+		if (bus)
+			free_bus(bus);
+		atomic_flag_clear(&is_open);
+		return r;
+	}
+	bus_start(bus);
+	*ret_bus = bus;
+	return 0;
+}
+
+int devbus_open_with(const struct devbus_options *options, struct devbus **ret_bus)
+{
+	return bus_open(options, &(struct bus_parts) { .link_new = link_paho_new }, ret_bus);
+}
+
+int devbus_open(const char *name, struct devbus **ret_bus)
+{
+	return devbus_open_with(&(struct devbus_options) { .name = name }, ret_bus);
+}
+
+void devbus_close(struct devbus *bus)
+{
+	if (!bus)
+		return;
+	if (bus->status)
+		status_offline(bus, "stopped");
+	bus_disconnect(bus, bus->settings.stop_timeout_ms);
+	if (!free_bus(bus))
+		atomic_flag_clear(&is_open);
+}
+
+/* ---- run */
+
+int devbus_fd(const struct devbus *bus)
+{
+	return loop_fd(bus->loop);
+}
+
+int devbus_dispatch(struct devbus *bus)
+{
+	return loop_dispatch(bus->loop, 0);
+}
+
+void devbus_quit(struct devbus *bus)
+{
+	atomic_store(&bus->quit, true);
+	loop_wake(bus->loop);
+}
+
+static void on_signal(int fd, uint32_t events, void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(fd, &info, sizeof info) == sizeof info)
+		atomic_store(&bus->quit, true);
+}
+
+static int run_until_quit(struct devbus *bus)
+{
+	int r = devbus_ready(bus);
+
+	while (r == 0 && !atomic_exchange(&bus->quit, false))
+		r = loop_dispatch(bus->loop, -1);
+	return r;
+}
+
+int devbus_run(struct devbus *bus)
+{
+	struct loop_watch *watch;
+	sigset_t stop, before;
+	int fd, r;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &stop, &before);
+	fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = fd < 0 ? -errno : loop_watch(bus->loop, fd, EPOLLIN, on_signal, bus, &watch);
+	if (r == 0) {
+		r = run_until_quit(bus);
+		loop_unwatch(watch);
+	}
+	if (fd >= 0)
+		close(fd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
+int devbus_flush(struct devbus *bus, uint32_t timeout_ms)
+{
+	int64_t until_ms = loop_now_ms(bus->loop) + timeout_ms;
+	int r = 0;
+
+	while (r == 0 && outbox_count(bus->outbox)) {
+		if (loop_now_ms(bus->loop) >= until_ms)
+			return -ETIMEDOUT;
+		r = loop_dispatch(bus->loop, FLUSH_STEP_MS);
+	}
+	if (r == 0 && bus->stats.messages_refused > bus->refusals_told)
+		r = -EACCES;
+	bus->refusals_told = bus->stats.messages_refused;
+	return r;
+}
+
+/* ---- what it knows */
+
+const char *devbus_name(const struct devbus *bus)
+{
+	return bus->name;
+}
+
+const char *devbus_device_id(const struct devbus *bus)
+{
+	return bus->settings.device_id;
+}
+
+bool devbus_connected(const struct devbus *bus)
+{
+	return bus->connected;
+}
+
+const char *devbus_state_dir(const struct devbus *bus)
+{
+	return bus->state_dir[0] ? bus->state_dir : NULL;
+}
+
+int devbus_settings(struct devbus *bus, const struct devbus_field *fields, void *value)
+{
+	struct devbus_error error;
+	int r = settings_read_section(bus->config_dir, bus->name, fields, value, &error);
+
+	if (r < 0)
+		log_error("%s", error.message);
+	return r;
+}
+
+const char *devbus_version(void)
+{
+	return DEVBUS_VERSION;
+}

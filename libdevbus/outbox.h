@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * What waits for the broker, in memory, bounded in bytes. Two lanes: control (status, states, calls and answers), which is
+ * worth nothing after a reconnect and goes first, and events, whose order is kept and which wait for the next connection.
+ */
+#ifndef DEVBUS_INTERNAL_OUTBOX_H
+#define DEVBUS_INTERNAL_OUTBOX_H
+
+#include "link.h"
+#include "stats.h"
+
+struct outbox;
+
+/* What is given up first when the queue is full comes first (protocol 6.3). */
+enum outbox_class { OUTBOX_TELEMETRY, OUTBOX_EVENT, OUTBOX_COMMAND, OUTBOX_CONTROL, OUTBOX_CLASSES };
+
+/* All of it is copied, but for @acknowledged. */
+struct outbox_message {
+	enum outbox_class class;
+	struct link_message message;
+	/* Called when the broker has acknowledged it (QoS 1); NULL: nobody wants to know. */
+	void (*acknowledged)(int reason, void *userdata);
+	void *userdata;
+};
+
+/* @stats is borrowed: messages_published, _refused and _dropped are counted there. 0 or -ENOMEM. */
+int outbox_new(size_t limit_bytes, struct stats *stats, struct outbox **ret_outbox);
+void outbox_free(struct outbox *outbox); /* NULL is fine */
+
+/*
+ * Queues a message. When the limit is reached, the oldest one of a class that is not above its own is dropped for it.
+ * A retained message takes the place of one with the same topic that still waits.
+ * 0, -ENOBUFS (full of what is more important) or -ENOMEM.
+ */
+int outbox_add(struct outbox *outbox, const struct outbox_message *message);
+
+/* Hands over to @link what it takes now. Call it after outbox_add() and when the link is writable. */
+void outbox_send(struct outbox *outbox, struct link *link);
+
+/* The broker has acknowledged @token with an MQTT reason code (>= 0x80: refused; told in the log). */
+void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);
+
+/* The connection is gone: events that are not acknowledged wait for the next one, in order; all else is forgotten. */
+void outbox_lost(struct outbox *outbox);
+
+/* What waits or is not acknowledged. */
+size_t outbox_count(const struct outbox *outbox);
+size_t outbox_bytes(const struct outbox *outbox);
+
+/* How many events were dropped since the last call; for the member `dropped` of the next one. */
+uint64_t outbox_take_dropped(struct outbox *outbox);
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * Publishing and subscribing by kind rather than by topic. States are kept here as well, because the broker may forget them
+ * or come back with older ones: they are published again at every connect (protocol 3.3).
+ */
+#include "bus.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What each kind is (protocol 1). */
+static const struct kind {
+	const char *root, *branch; /* <root>/<branch or name>/... */
+	int qos;
+	bool retain, stamped, durable;
+	enum outbox_class class;
+} kinds[] = {
+	[DEVBUS_STATE] = { "service", "state", 1, true, false, false, OUTBOX_CONTROL },
+	[DEVBUS_EVENT] = { "service", "event", 1, false, true, false, OUTBOX_EVENT },
+	[DEVBUS_EVENT_VOLATILE] = { "service", "event", 0, false, true, false, OUTBOX_TELEMETRY },
+	[DEVBUS_CLOUD_VOLATILE] = { "cloud", NULL, 0, false, true, false, OUTBOX_TELEMETRY },
+	[DEVBUS_CLOUD_RELIABLE] = { "cloud", NULL, 1, false, true, false, OUTBOX_EVENT },
+	[DEVBUS_CLOUD_DURABLE] = { "cloud", NULL, 1, false, true, true, OUTBOX_EVENT },
+};
+
+struct state {
+	struct state *next;
+	char *payload;
+	char topic[];
+};
+
+struct states {
+	struct state *first;
+};
+
+/* ---- states */
+
+static struct state *find_state(struct states *states, const char *topic)
+{
+	for (struct state *state = states->first; state; state = state->next)
+		if (strcmp(state->topic, topic) == 0)
+			return state;
+	return NULL;
+}
+
+static struct state *add_state(struct states *states, const char *topic)
+{
+	struct state *state = malloc(sizeof *state + strlen(topic) + 1);
+
+	if (!state)
+		return NULL;
+	state->payload = NULL;
+	strcpy(state->topic, topic);
+	state->next = states->first;
+	states->first = state;
+	return state;
+}
+
+/* Takes @payload on success. */
+static int remember(struct devbus *bus, const char *topic, char *payload)
+{
+	struct state *state;
+
+	if (!bus->states)
+		bus->states = calloc(1, sizeof *bus->states);
+	if (!bus->states)
+		return -ENOMEM;
+	state = find_state(bus->states, topic);
+	if (!state)
+		state = add_state(bus->states, topic);
+	if (!state)
+		return -ENOMEM;
+	free(state->payload);
+	state->payload = payload;
+	return 0;
+}
+
+static int send_state(struct devbus *bus, const char *topic, const char *payload)
+{
+	return bus_send(bus,
+		&(struct outbox_message) {
+			.class = OUTBOX_CONTROL,
+			.message = {
+				.topic = topic,
+				.payload = payload,
+				.payload_size = strlen(payload),
+				.qos = 1,
+				.retained = true,
+			},
+		});
+}
+
+void states_connected(struct devbus *bus)
+{
+	for (struct state *state = bus->states ? bus->states->first : NULL; state; state = state->next)
+		if (state->payload)
+			send_state(bus, state->topic, state->payload);
+}
+
+void states_free(struct devbus *bus)
+{
+	if (!bus->states)
+		return;
+	for (struct state *state; (state = bus->states->first);) {
+		bus->states->first = state->next;
+		free(state->payload);
+		free(state);
+	}
+	free(bus->states);
+	bus->states = NULL;
+}
+
+static int publish_state(struct devbus *bus, const char *topic, struct devbus_json *object)
+{
+	char *payload = devbus_json_print(object);
+	int r;
+
+	devbus_json_free(object);
+	if (!payload)
+		return -ENOMEM;
+	if (strlen(payload) > bus->settings.payload_limit_bytes) {
+		free(payload);
+		return -EMSGSIZE;
+	}
+	r = remember(bus, topic, payload);
+	if (r < 0) {
+		free(payload);
+		return r;
+	}
+	return bus->connected ? send_state(bus, topic, payload) : 0; /* else: with the next birth */
+}
+
+/* ---- events */
+
+static int mark_dropped(struct devbus *bus, struct devbus_json *object)
+{
+	uint64_t dropped = outbox_take_dropped(bus->outbox);
+
+	return dropped ? devbus_json_set(object, "dropped", devbus_json_new_number((double)dropped)) : 0;
+}
+
+static int publish_event(
+	struct devbus *bus, const struct kind *kind, const char *topic, struct devbus_json *object)
+{
+	struct bus_packet packet = { .class = kind->class, .topic = topic, .qos = kind->qos };
+	int r = envelope_stamp(object, bus_wall_ms(bus), bus_clock_unsynced(bus));
+
+	if (r == 0 && kind->qos > 0)
+		r = mark_dropped(bus, object);
+	if (r < 0) {
+		devbus_json_free(object);
+		return r;
+	}
+	return bus_send_json(bus, &packet, object);
+}
+
+static int make_topic(
+	const struct devbus *bus, const struct kind *kind, const char *item, char topic[TOPIC_SIZE])
+{
+	if (kind->branch)
+		return topic_make(topic, kind->root, bus->name, kind->branch, item);
+	return topic_make(topic, kind->root, "event", bus->name, item);
+}
+
+int devbus_publish_json(
+	struct devbus *bus, enum devbus_publication what, const char *item, struct devbus_json *object)
+{
+	const struct kind *kind = &kinds[what];
+	char topic[TOPIC_SIZE];
+	int r = (size_t)what < sizeof kinds / sizeof *kinds ? 0 : -EINVAL;
+
+	if (!object)
+		return -ENOMEM;
+	if (devbus_json_type(object) != DEVBUS_JSON_OBJECT || !item)
+		r = -EINVAL;
+	if (r == 0 && (bus->flags & DEVBUS_CALLER))
+		r = -EPERM;
+	if (r == 0 && kind->durable)
+		r = -ENOTSUP;
+	if (r == 0)
+		r = make_topic(bus, kind, item, topic);
+	if (r < 0) {
+		devbus_json_free(object);
+		return r;
+	}
+	return kind->retain ? publish_state(bus, topic, object) : publish_event(bus, kind, topic, object);
+}
+
+int devbus_publish(struct devbus *bus, enum devbus_publication what, const char *item,
+	const struct devbus_field *fields, const void *value)
+{
+	struct devbus_json *object = NULL;
+	int r = devbus_fields_write(fields, value, &object);
+
+	return r < 0 ? r : devbus_publish_json(bus, what, item, object);
+}
+
+int devbus_publish_topic(
+	struct devbus *bus, const char *topic, int qos, bool retain, struct devbus_json *object)
+{
+	struct bus_packet packet = { .class = OUTBOX_EVENT, .topic = topic, .qos = qos, .retain = retain };
+	int r = 0;
+
+	if (!object)
+		return -ENOMEM;
+	if (!(bus->flags & DEVBUS_CALLER))
+		r = -EPERM;
+	else if (!topic_name_valid(topic) || qos < 0 || qos > 1)
+		r = -EINVAL;
+	if (r < 0) {
+		devbus_json_free(object);
+		return r;
+	}
+	return bus_send_json(bus, &packet, object);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* The server's own data, for the three files that are the server: serve.c, request.c and command.c. */
+#ifndef DEVBUS_INTERNAL_SERVER_H
+#define DEVBUS_INTERNAL_SERVER_H
+
+#include "serve.h"
+
+struct server {
+	const struct devbus_method *methods;
+	void *userdata;
+	struct devbus_request *pending;
+	size_t pending_count;
+	size_t journal_count; /* ids in the journal */
+	struct loop_timer *prune;
+};
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* What the files of the store share. Only they include sqlite3.h. */
+#ifndef DEVBUS_INTERNAL_STORE_INTERNAL_H
+#define DEVBUS_INTERNAL_STORE_INTERNAL_H
+
+#include "store.h"
+#include <sqlite3.h>
+
+/* All SQL that runs after the file is open; the texts are a table in store-sql.c. */
+enum store_sql {
+	STORE_BEGIN,
+	STORE_COMMIT,
+	STORE_ROLLBACK,
+	STORE_READ_IDENTITY,
+	STORE_WRITE_INCARNATION,
+	STORE_WRITE_SEQ,
+	STORE_COMMAND_ADD,
+	STORE_COMMAND_UPDATE,
+	STORE_COMMAND_FIND,
+	STORE_COMMAND_UNFINISHED,
+	STORE_COMMAND_FORGET_OLD,
+	STORE_COMMAND_FORGET_MANY,
+	STORE_COMMAND_COUNT,
+	STORE_PAGE_COUNT,
+	STORE_UNUSED_COUNT,
+	STORE_SQL_COUNT,
+};
+
+struct store {
+	sqlite3 *database;
+	sqlite3_stmt *statements[STORE_SQL_COUNT];
+	char stream[17];
+	/* As on disk: set only after a commit. */
+	uint64_t incarnation;
+	uint64_t seq;
+};
+
+/* ---- store-sql.c: everything here speaks SQLite result codes */
+
+/* The negative errno of @code, the last result of @database (which may be NULL). 0 for success. */
+int store_errno(sqlite3 *database, int code);
+
+/* The file's schema version, 0 for a new file. SQLITE_NOTADB: another program's; SQLITE_SCHEMA: newer than we are. */
+int store_read_version(sqlite3 *database, int *ret_version);
+
+/* Brings a file of an older @version (0: a new one) to ours. */
+int store_migrate(sqlite3 *database, int version);
+
+/* Prepares all statements. */
+int store_prepare(struct store *store);
+
+/* ---- store-file.c: the file as the file system sees it, in negative errno */
+
+/* Makes @path with mode 0600 unless it is there, and looks whether it may be written. */
+int store_file_prepare(const char *path);
+
+/* Renames @path and its -wal and -shm to @path.damaged-N. */
+int store_file_put_aside(const char *path);
+
+/* Makes the names in the folder of @path durable. */
+int store_file_sync_folder(const char *path);
+
+/* ---- store.c */
+
+/* A statement ready for new parameters. Whoever steps it resets it. */
+sqlite3_stmt *store_statement(struct store *store, enum store_sql sql);
+
+/* Runs a statement that gives no row. Returns a SQLite result code, SQLITE_OK for success. */
+int store_step(sqlite3_stmt *statement);
+
+/*
+ * Runs @work inside one transaction that is on disk when this returns 0; else nothing of it is. @work returns a SQLite result
+ * code; SQLITE_NOTFOUND becomes -ENOENT.
+ */
+typedef int store_work(struct store *store, const void *arguments);
+int store_transaction(struct store *store, store_work *work, const void *arguments);
+
+/* Moves the sequence forward to @seq, inside a transaction; store_seq_written() after its commit. */
+int store_write_seq(struct store *store, uint64_t seq);
+void store_seq_written(struct store *store, uint64_t seq);
+
+#endif

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * All SQL of the store, as tables: the schema as a list of steps from one version to the next, and the statements by
+ * number. A new table is a new step at the end of the list; a step that was released is never changed, because
+ * devices in the field have taken it.
+ */
+#include "store-internal.h"
+#include <errno.h>
+#include <stdio.h>
+
+/* "dvbs": tells file(1) and us whose database this is. */
+#define APPLICATION_ID 0x64766273
+
+/*
+ * Step N leads from schema version N to N + 1. Columns that are long stand last, so that short ones are read without them.
+ * `number` keeps the order in which commands came, whatever the clocks say.
+ */
+static const char *const schema_steps[] = {
+	"CREATE TABLE identity("
+	" only INTEGER PRIMARY KEY CHECK(only = 1),"
+	" stream TEXT NOT NULL,"
+	" incarnation INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL);"
+	"INSERT INTO identity VALUES(1, lower(hex(randomblob(8))), 0, 0);"
+	"CREATE TABLE command("
+	" number INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" seq INTEGER NOT NULL,"
+	" final INTEGER NOT NULL,"
+	" wall_ms INTEGER NOT NULL,"
+	" args_hash INTEGER NOT NULL,"
+	" method TEXT NOT NULL,"
+	" event TEXT NOT NULL,"
+	" args TEXT);"
+	"CREATE INDEX command_finished ON command(seq, wall_ms, final) WHERE final;",
+};
+#define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
+
+#define COMMAND_COLUMNS "id, method, args_hash, args, event, seq, final, wall_ms"
+
+static const char *const sql_texts[STORE_SQL_COUNT] = {
+	/* IMMEDIATE: a lock that cannot be had is told here and not in the middle. */
+	[STORE_BEGIN] = "BEGIN IMMEDIATE",
+	[STORE_COMMIT] = "COMMIT",
+	[STORE_ROLLBACK] = "ROLLBACK",
+	[STORE_READ_IDENTITY] = "SELECT stream, incarnation, seq FROM identity",
+	[STORE_WRITE_INCARNATION] = "UPDATE identity SET incarnation = ?1",
+	[STORE_WRITE_SEQ] = "UPDATE identity SET seq = max(seq, ?1)",
+	[STORE_COMMAND_ADD] = "INSERT INTO command(" COMMAND_COLUMNS ")"
+			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[STORE_COMMAND_UPDATE] = "UPDATE command SET event = ?2, seq = ?3, final = ?4, wall_ms = ?5"
+				 " WHERE id = ?1",
+	[STORE_COMMAND_FIND] = "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1",
+	[STORE_COMMAND_UNFINISHED] =
+		"SELECT " COMMAND_COLUMNS " FROM command WHERE NOT final ORDER BY number",
+	[STORE_COMMAND_FORGET_OLD] = "DELETE FROM command WHERE number IN"
+				     " (SELECT number FROM command WHERE final AND wall_ms < ?1)",
+	[STORE_COMMAND_FORGET_MANY] = "DELETE FROM command WHERE number IN"
+				      " (SELECT number FROM command WHERE final ORDER BY seq"
+				      " LIMIT max(0, (SELECT count(*) FROM command) - ?1))",
+	[STORE_COMMAND_COUNT] = "SELECT count(*) FROM command",
+	[STORE_PAGE_COUNT] = "PRAGMA page_count",
+	[STORE_UNUSED_COUNT] = "PRAGMA freelist_count",
+};
+
+int store_prepare(struct store *store)
+{
+	int code = SQLITE_OK;
+
+	for (int i = 0; i < STORE_SQL_COUNT && code == SQLITE_OK; i++)
+		code = sqlite3_prepare_v3(store->database, sql_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+			&store->statements[i], NULL);
+	return code;
+}
+
+/* ---- schema */
+
+static int read_number(sqlite3 *database, const char *sql, int *ret_number)
+{
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(database, sql, -1, &statement, NULL);
+
+	if (code != SQLITE_OK)
+		return code;
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_number = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_CORRUPT : code;
+}
+
+int store_read_version(sqlite3 *database, int *ret_version)
+{
+	int application_id = 0, tables = 0, version = 0;
+	int code;
+
+	if ((code = read_number(database, "PRAGMA application_id", &application_id)) != SQLITE_OK ||
+		(code = read_number(database, "PRAGMA user_version", &version)) != SQLITE_OK ||
+		(code = read_number(database, "SELECT count(*) FROM sqlite_master", &tables)) != SQLITE_OK)
+		return code;
+	/* The first step writes id, version and tables at once: either all of them are there or none. */
+	if (application_id != APPLICATION_ID && (version != 0 || tables != 0))
+		return SQLITE_NOTADB;
+	if (version > SCHEMA_VERSION || version < 0)
+		return SQLITE_SCHEMA;
+	*ret_version = version;
+	return SQLITE_OK;
+}
+
+static int take_step(sqlite3 *database, int version)
+{
+	char mark[96];
+	int code;
+
+	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+		APPLICATION_ID, version + 1);
+	if ((code = sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL)) == SQLITE_OK &&
+		(code = sqlite3_exec(database, schema_steps[version], NULL, NULL, NULL)) == SQLITE_OK)
+		code = sqlite3_exec(database, mark, NULL, NULL, NULL);
+	return code;
+}
+
+int store_migrate(sqlite3 *database, int version)
+{
+	int code = SQLITE_OK;
+
+	for (; code == SQLITE_OK && version < SCHEMA_VERSION; version++)
+		code = take_step(database, version);
+	return code;
+}
+
+/* ---- errors */
+
+static const struct {
+	int code, error;
+	bool ask_system; /* the errno of the system call says more */
+} errors[] = {
+	{ SQLITE_OK, 0, false },
+	{ SQLITE_FULL, -ENOSPC, false },
+	{ SQLITE_READONLY_DIRECTORY, -EACCES, false },
+	{ SQLITE_READONLY, -EROFS, true },
+	{ SQLITE_IOERR, -EIO, true },
+	{ SQLITE_CANTOPEN, -EIO, true },
+	{ SQLITE_NOMEM, -ENOMEM, false },
+	{ SQLITE_BUSY, -EBUSY, false },
+	{ SQLITE_LOCKED, -EBUSY, false },
+	{ SQLITE_PERM, -EACCES, false },
+	{ SQLITE_TOOBIG, -EMSGSIZE, false },
+	{ SQLITE_CONSTRAINT, -EEXIST, false },
+	{ SQLITE_NOTFOUND, -ENOENT, false },
+	{ SQLITE_SCHEMA, -EPROTONOSUPPORT, false },
+};
+
+/* A quota and a limit on file sizes are full disks to their owner. */
+static int translate(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return -ENOSPC;
+	case EACCES:
+	case EROFS:
+	case ENOMEM:
+		return -error;
+	default:
+		return 0;
+	}
+}
+
+/* The log's file is where a commit fails, and SQLite keeps an errno for each file. */
+static int file_errno(sqlite3 *database, int which)
+{
+	sqlite3_file *file = NULL;
+	int error = 0;
+
+	if (sqlite3_file_control(database, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return translate(error);
+}
+
+static int system_errno(sqlite3 *database, int otherwise)
+{
+	int r = database ? translate(sqlite3_system_errno(database)) : 0;
+
+	if (r == 0 && database)
+		r = file_errno(database, SQLITE_FCNTL_JOURNAL_POINTER);
+	if (r == 0 && database)
+		r = file_errno(database, SQLITE_FCNTL_FILE_POINTER);
+	return r != 0 ? r : otherwise;
+}
+
+int store_errno(sqlite3 *database, int code)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].code == code || errors[i].code == (code & 0xff))
+			return errors[i].ask_system ? system_errno(database, errors[i].error)
+						    : errors[i].error;
+	return -EIO;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * What must outlive the process: the incarnation, the event sequence and the journal of commands. One SQLite
+ * file per service, because power may go at any instant: each function that writes returns only when
+ * what it wrote is on disk (WAL, synchronous=FULL), and a torn write is rolled back at the next open.
+ * The file is readable with sqlite3(1), also while the service runs.
+ *
+ * A write that failed has changed nothing, and the next one tries again by itself: a full disk heals when there is
+ * room. All functions may also return -ENOMEM, and -EBUSY when someone else holds the file for more than a second.
+ * A store belongs to one thread at a time.
+ */
+#ifndef DEVBUS_INTERNAL_STORE_H
+#define DEVBUS_INTERNAL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/*
+ * Opens @path or creates it with mode 0600 (":memory:" for tests). Its folder must exist. A file of a newer schema is refused
+ * and left as it is (-EPROTONOSUPPORT); one that is damaged, no database or of another program is put aside as
+ * @path.damaged-N, a new one is begun and *@ret_put_aside (may be NULL) is true. The whole file is checked, which takes about
+ * 5 ms for each MiB. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are there
+ * already), -ENAMETOOLONG or -ENOMEM.
+ */
+int store_open(const char *path, struct store **ret_store, bool *ret_put_aside);
+void store_close(struct store *store); /* NULL is fine */
+
+/* Adds one to the incarnation (protocol 3.2) and returns it. 0 or -ENOSPC, -EROFS, -EIO. */
+int store_next_incarnation(struct store *store, uint64_t *ret_incarnation);
+
+/* The random name of this store's event sequence (protocol 6.2): 16 hex digits, borrowed until close. */
+const char *store_stream(const struct store *store);
+
+/* ---- journal (protocol 4.3, 4.4) */
+struct store_command {
+	const char *id;
+	const char *method;
+	uint64_t args_hash; /* tells whether a repeated id means the same command */
+	const char *args; /* JSON text; NULL: none */
+	const char *event; /* last event as JSON text */
+	uint64_t seq; /* of that event */
+	bool final;
+	int64_t wall_ms; /* of the last change, for the age limit */
+};
+
+/* The next number of the stream; it is used up by the record that is written with it. Never 0. */
+uint64_t store_next_seq(const struct store *store);
+
+/*
+ * Writes the record of a command that is accepted: must be a new id. One transaction; the sequence moves to record->seq.
+ * 0, -EEXIST, -ENOSPC, -EROFS, -EIO.
+ */
+int store_command_add(struct store *store, const struct store_command *record);
+
+/* Writes the last event of a known id. One transaction. 0, -ENOENT, -ENOSPC, -EROFS, -EIO. */
+int store_command_update(
+	struct store *store, const char *id, const char *event, uint64_t seq, bool final, int64_t wall_ms);
+
+/*
+ * Looks an id up and calls @found with the record, borrowed for that call. Of the store's functions, @found may call store_take_seq()
+ * only. 0, -ENOENT, -EIO.
+ */
+typedef void store_command_found(const struct store_command *record, void *userdata);
+int store_command_find(struct store *store, const char *id, store_command_found *found, void *userdata);
+
+/* Calls @found for every record without a final event, oldest first. The store must not be used from @found. 0 or -EIO. */
+int store_command_unfinished(struct store *store, store_command_found *found, void *userdata);
+
+/*
+ * Forgets finished ids whose last change is older than @oldest_wall_ms, then those with the oldest events until at most @most ids are
+ * left. Unfinished ones are never forgotten. Writes nothing when there is nothing to forget.
+ * *@ret_count: how many are left, unfinished ones included. 0, -ENOSPC, -EROFS, -EIO.
+ */
+int store_command_prune(struct store *store, int64_t oldest_wall_ms, size_t most, size_t *ret_count);
+
+/* Uses up the next number for an event that has no record, such as a rejection. 0 or a negative errno. */
+int store_take_seq(struct store *store, uint64_t *ret_seq);
+
+#endif

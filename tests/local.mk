@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# Four kinds of tests, all of them TAP: unit tests of modules (Check), corpora of the fuzzers, the structure of the
+# source, and the real thing with brokers (pytest). A new unit test is a line in unit_tests and one for its sources.
+
+TEST_EXTENSIONS = .py .sh
+TAP_DRIVER = env AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+PY_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = $(SHELL) $(srcdir)/%D%/integration/run-pytest
+AM_TESTS_ENVIRONMENT = \
+	srcdir='$(abs_srcdir)'; export srcdir; builddir='$(abs_builddir)'; export builddir; \
+	PYTHON3='$(PYTHON3)'; export PYTHON3; MOSQUITTO='$(MOSQUITTO)'; export MOSQUITTO; CC='$(CC)'; export CC; \
+	DEVBUS_CFLAGS='$(devbus_cflags)'; export DEVBUS_CFLAGS;
+
+# ---- unit tests of modules, and of the library over a fake link and clock
+
+if HAVE_CHECK
+unit_tests = \
+	%D%/unit/test-clock \
+	%D%/unit/test-envelope \
+	%D%/unit/test-field \
+	%D%/unit/test-field-text \
+	%D%/unit/test-json \
+	%D%/unit/test-json-values \
+	%D%/unit/test-log \
+	%D%/unit/test-settings \
+	%D%/unit/test-store \
+	%D%/unit/test-store-faults \
+	%D%/unit/test-topic
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+# What every test program is linked with.
+LDADD = libdevbus/libcore.la $(CHECK_LIBS)
+
+EXTRA_DIST += \
+	%D%/unit/field-tables.h \
+	%D%/unit/json-text.h \
+	%D%/unit/short-memory.h \
+	%D%/unit/store-folder.h \
+	%D%/unit/unit.h
+
+# ---- fuzzers, which replay their corpora unless they were configured with --enable-fuzzing
+
+fuzzers = \
+	%D%/fuzz/fuzz-field \
+	%D%/fuzz/fuzz-json \
+	%D%/fuzz/fuzz-topic
+check_PROGRAMS += $(fuzzers)
+
+if FUZZING
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+fuzz_main = %D%/fuzz/replay.c
+fuzz_ldflags = $(AM_LDFLAGS)
+endif
+%C%_fuzz_fuzz_field_SOURCES = %D%/fuzz/fuzz-field.c $(fuzz_main)
+%C%_fuzz_fuzz_field_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz-json.c $(fuzz_main)
+%C%_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_topic_SOURCES = %D%/fuzz/fuzz-topic.c $(fuzz_main)
+%C%_fuzz_fuzz_topic_LDFLAGS = $(fuzz_ldflags)
+
+TESTS += %D%/fuzz/replay-all.sh
+EXTRA_DIST += %D%/fuzz/replay-all.sh %D%/fuzz/corpus
+
+# ---- the structure of the source
+
+structure_tests = \
+	%D%/structure/includes.sh \
+	%D%/structure/shape.sh \
+	%D%/structure/symbols.sh
+TESTS += $(structure_tests)
+EXTRA_DIST += $(structure_tests)
+
+# ---- the count over all suites, as the last line
+
+# In place of automake's own rule, which stops before anything could be printed behind its summary.
+EXTRA_DIST += %D%/count-results
+check-TESTS: $(check_PROGRAMS)
+	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs) $(TEST_SUITE_LOG)
+	@result=0; $(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG) || result=$$?; \
+	$(SHELL) $(srcdir)/%D%/count-results $(TEST_LOGS:.log=.trs); exit $$result
