@@ -22,7 +22,7 @@ struct store;
  * Opens @path or creates it with mode 0600 (":memory:" for tests). Its folder must exist. A file of a newer schema is refused
  * and left as it is (-EPROTONOSUPPORT); one that is damaged, no database or of another program is put aside as
  * @path.damaged-N, a new one is begun and *@ret_put_aside (may be NULL) is true. The whole file is checked, which takes about
- * 5 ms for each MiB. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are there
+ * 1 ms for each MiB. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are there
  * already), -ENAMETOOLONG or -ENOMEM.
  */
 int store_open(const char *path, struct store **ret_store, bool *ret_put_aside);

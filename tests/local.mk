@@ -78,6 +78,17 @@ structure_tests = \
 TESTS += $(structure_tests)
 EXTRA_DIST += $(structure_tests)
 
+# ---- with brokers
+
+integration_tests = \
+	%D%/integration/test_provision.py \
+	%D%/integration/test_provision_files.py
+TESTS += $(integration_tests)
+EXTRA_DIST += $(integration_tests) \
+	%D%/integration/provision_kit.py \
+	%D%/integration/run-pytest \
+	%D%/integration/tap_plugin.py
+
 # ---- the count over all suites, as the last line
 
 # In place of automake's own rule, which stops before anything could be printed behind its summary.

@@ -49,6 +49,19 @@ static inline struct store *open_store(void)
 	return store;
 }
 
+/* A record that is told apart by its id alone. */
+static inline void add_record(struct store *store, const char *id, bool final, int64_t wall_ms)
+{
+	const struct store_command record = { .id = id,
+		.method = "m",
+		.event = "{}",
+		.seq = store_next_seq(store),
+		.final = final,
+		.wall_ms = wall_ms };
+
+	ck_assert_int_eq(store_command_add(store, &record), 0);
+}
+
 static inline size_t store_size(const char *suffix)
 {
 	struct stat status;

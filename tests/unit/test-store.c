@@ -184,18 +184,6 @@ static void note_id(const struct store_command *record, void *userdata)
 	strcat(userdata, record->id);
 }
 
-static void add_record(struct store *store, const char *id, bool final, int64_t wall_ms)
-{
-	const struct store_command record = { .id = id,
-		.method = "m",
-		.event = "{}",
-		.seq = store_next_seq(store),
-		.final = final,
-		.wall_ms = wall_ms };
-
-	ck_assert_int_eq(store_command_add(store, &record), 0);
-}
-
 START_TEST(test_unfinished_in_order)
 {
 	struct store *store = open_store();
@@ -278,168 +266,6 @@ START_TEST(test_size_is_bounded)
 }
 END_TEST
 
-/* ---- files that are not as they were left */
-
-static void damage_nothing(void)
-{
-}
-
-static void damage_by_text(void)
-{
-	write_store(
-		"this is not a database, though it is as long as the header of one would have to be, and longer."
-		"......................................................................................",
-		180);
-}
-
-static void damage_by_cut(void)
-{
-	ck_assert_int_eq(truncate(store_path(""), 3 * 1024), 0);
-}
-
-static void damage_by_cut_header(void)
-{
-	ck_assert_int_eq(truncate(store_path(""), 50), 0);
-}
-
-/* Nonsense over all pages but the first. */
-static void damage_by_nonsense(void)
-{
-	const int fd = open(store_path(""), O_WRONLY);
-	char page[1024];
-
-	memset(page, 0xa5, sizeof(page));
-	for (off_t at = 1024; at < (off_t)store_size(""); at += 1024)
-		ck_assert_int_eq(pwrite(fd, page, sizeof(page), at), (int)sizeof(page));
-	close(fd);
-}
-
-static void damage_by_missing_table(void)
-{
-	change_store("DROP TABLE command");
-}
-
-static void damage_by_missing_row(void)
-{
-	change_store("DELETE FROM identity");
-}
-
-static void damage_by_other_program(void)
-{
-	ck_assert_int_eq(unlink(store_path("")), 0);
-	change_store("CREATE TABLE bookmarks(x); PRAGMA user_version = 1");
-}
-
-static void make_empty(void)
-{
-	ck_assert_int_eq(truncate(store_path(""), 0), 0);
-}
-
-static void remove_it(void)
-{
-	ck_assert_int_eq(unlink(store_path("")), 0);
-}
-
-static const struct {
-	void (*damage)(void);
-	bool put_aside, kept;
-} damages[] = {
-	{ damage_nothing, false, true },
-	{ damage_by_text, true, false },
-	{ damage_by_cut, true, false },
-	{ damage_by_cut_header, true, false },
-	{ damage_by_nonsense, true, false },
-	{ damage_by_missing_table, true, false },
-	{ damage_by_missing_row, true, false },
-	{ damage_by_other_program, true, false },
-	/* What is left when power went while the file was made: new, not damaged. */
-	{ make_empty, false, false },
-	{ remove_it, false, false },
-};
-
-START_TEST(test_damage)
-{
-	struct store *store = open_store();
-	bool put_aside;
-	size_t size;
-	char *before, *after;
-
-	add_record(store, "a", false, 0);
-	store_close(store);
-	damages[_i].damage();
-	before = read_store("", &size);
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), 0);
-	ck_assert_int_eq(put_aside, damages[_i].put_aside);
-	ck_assert_uint_eq(store_next_seq(store), damages[_i].kept ? 2 : 1);
-	add_record(store, "b", false, 0);
-	store_close(store);
-	ck_assert_int_eq(access(store_path(".damaged-1"), F_OK) == 0, damages[_i].put_aside);
-	if (damages[_i].put_aside) {
-		after = read_store(".damaged-1", &size);
-		ck_assert_mem_eq(before, after, size);
-		free(after);
-	}
-	free(before);
-}
-END_TEST
-
-START_TEST(test_damage_again_and_again)
-{
-	char name[32];
-	struct store *store;
-	bool put_aside;
-
-	for (int i = 1; i <= 99; i++) {
-		write_store("nonsense", 8);
-		ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), 0);
-		ck_assert(put_aside);
-		store_close(store);
-		snprintf(name, sizeof(name), ".damaged-%d", i);
-		ck_assert_uint_eq(store_size(name), 8);
-	}
-	write_store("nonsense", 8);
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), -EIO);
-	ck_assert_uint_eq(store_size(""), 8);
-}
-END_TEST
-
-/* The log of a damaged file goes with it: in the new file it would be taken for the new one's. */
-START_TEST(test_damage_with_a_log)
-{
-	struct store *store;
-	bool put_aside;
-
-	write_store("nonsense", 8);
-	write_store_file("-wal", "log", 3);
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), 0);
-	ck_assert(put_aside);
-	ck_assert_uint_eq(store_size(".damaged-1-wal"), 3);
-	store_close(store);
-}
-END_TEST
-
-START_TEST(test_newer_schema)
-{
-	struct store *store = open_store(), *untouched = store;
-	size_t size, size_after;
-	char *before, *after;
-	bool put_aside = true;
-
-	store_close(store);
-	change_store("PRAGMA user_version = 99");
-	before = read_store("", &size);
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), -EPROTONOSUPPORT);
-	ck_assert_ptr_eq(store, untouched);
-	ck_assert(put_aside);
-	after = read_store("", &size_after);
-	ck_assert_uint_eq(size, size_after);
-	ck_assert_mem_eq(before, after, size);
-	ck_assert_int_eq(access(store_path(".damaged-1"), F_OK), -1);
-	free(before);
-	free(after);
-}
-END_TEST
-
 /* Someone looks at the file with sqlite3(1). */
 START_TEST(test_shared_with_others)
 {
@@ -480,10 +306,6 @@ int main(void)
 	tcase_add_test(tests, test_unfinished_in_order);
 	tcase_add_loop_test(tests, test_prune, 0, LENGTH(prunes));
 	tcase_add_test(tests, test_size_is_bounded);
-	tcase_add_loop_test(tests, test_damage, 0, LENGTH(damages));
-	tcase_add_test(tests, test_damage_again_and_again);
-	tcase_add_test(tests, test_damage_with_a_log);
-	tcase_add_test(tests, test_newer_schema);
 	tcase_add_test(tests, test_shared_with_others);
 	return unit_main(suite);
 }

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# The generator of the broker's configuration, what it reads on a device, and what the build makes with it.
+
+dist_sbin_SCRIPTS += %D%/devbus-provision
+dist_man_MANS += doc/man/devbus-provision.8
+dist_doc_DATA += %D%/devbus.conf.example
+
+provisiondir = $(pkgdatadir)/provision
+dist_provision_DATA = \
+	%D%/provision/apply.sh \
+	%D%/provision/options.sh \
+	%D%/provision/render.sh \
+	%D%/provision/rights.sh
+
+# One manifest per service says what it may do beyond the rights of every service.
+manifestdir = $(pkgdatadir)/services.d
+dist_manifest_DATA = \
+	services/config/config.acl \
+	services/firmware/firmware.acl \
+	services/reboot/reboot.acl \
+	services/sensor/sensor.acl
+
+if HAVE_MOSQUITTO
+# etc/generated has passwords and is never installed: it is what `mosquitto -c etc/generated/mosquitto.conf` runs with
+# from the build tree. etc/examples is the same for the installed paths, and its readable part goes to the documents.
+# Both are made again when configure has run or the generator has changed; passwords stay until `make clean`.
+%C%_provision = $(SHELL) $(srcdir)/%D%/devbus-provision --services-dir $(srcdir)/services \
+	--profile '$(PROVISION_PROFILE)' --device-id '$(DEVICE_ID)' \
+	--cloud '$(CLOUD_ADDRESS)' --cloud-prefix '$(CLOUD_PREFIX)' \
+	--port '$(LOCAL_PORT)' --caller-port '$(CALLER_PORT)'
+%C%_provision_inputs = %D%/devbus-provision $(dist_provision_DATA) $(dist_manifest_DATA) $(top_builddir)/config.status
+
+noinst_DATA += %D%/generated/stamp
+
+%D%/generated/stamp: $(%C%_provision_inputs)
+	$(AM_V_GEN)$(%C%_provision) --output %D%/generated --user-of-broker "`id -un`" >/dev/null && : >$@
+
+examplesdir = $(docdir)/examples
+nodist_examples_DATA = \
+	%D%/examples/acl \
+	%D%/examples/mosquitto.conf \
+	%D%/examples/mosquitto.d/bridge.conf
+
+$(nodist_examples_DATA): %D%/examples/stamp
+%D%/examples/stamp: $(%C%_provision_inputs)
+	$(AM_V_GEN)$(%C%_provision) --output %D%/examples --config-dir '$(sysconfdir)/devbus' \
+		--data-dir '$(localstatedir)/lib/devbus/broker' --state-dir '$(localstatedir)/lib/devbus/state' \
+		>/dev/null && : >$@
+
+CLEANFILES += \
+	%D%/generated/stamp %D%/examples/stamp \
+	%D%/generated/*.conf %D%/examples/*.conf \
+	%D%/generated/*/*.conf %D%/examples/*/*.conf \
+	%D%/generated/acl %D%/examples/acl \
+	%D%/generated/passwd %D%/examples/passwd \
+	%D%/generated/secrets/* %D%/examples/secrets/* \
+	%D%/generated/data/*
+endif

@@ -1,0 +1,226 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables; opt_* come out of a table
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# From what was rendered to files in place. A device may lose power at any line of this: each file is replaced by a
+# rename, and a second run finds what is missing, empty or does not fit and mends it. Secrets travel in files and pipes
+# only, since every user of a machine can read the arguments of a process.
+
+find_broker()
+{
+	for program in mosquitto mosquitto_passwd; do
+		command -v $program >/dev/null || fail "$program is not installed (Debian: apt-get install mosquitto)"
+	done
+	broker_version=$({ mosquitto -h 2>/dev/null || :; } | sed -n '1s/^mosquitto version \([0-9][0-9.]*\).*/\1/p')
+	is_number "${broker_version%%.*}" 2 99 ||
+		fail "mosquitto is of version ${broker_version:-unknown}; install 2.0 or newer"
+}
+
+find_broker_owner() # root's broker reads its files as another user once it is running
+{
+	broker_owner=
+	[ "$(id -u)" -eq 0 ] || return 0
+	broker_user=${opt_user_of_broker:-mosquitto}
+	if group=$(id -g "$broker_user" 2>/dev/null); then
+		broker_owner=$broker_user:$group
+	elif [ -n "$staged" ]; then
+		warn "no user $broker_user on this machine: give it acl, passwd and mosquitto.d/bridge.conf on the device"
+	else
+		refuse --user-of-broker "no user $broker_user on this machine for the broker to run as; create it or name another"
+	fi
+}
+
+read_cloud_password()
+{
+	cloud_password=
+	[ -n "$opt_cloud_password_file" ] || return 0
+	IFS= read -r cloud_password <"$opt_cloud_password_file" || :
+	[ -n "$cloud_password" ] || refuse "--cloud-password-file $opt_cloud_password_file" "has no first line"
+	check_text --cloud-password-file "$cloud_password"
+	[ -z "$(find "$opt_cloud_password_file" -perm -004)" ] ||
+		warn "$opt_cloud_password_file can be read by everyone; chmod 600 it"
+}
+
+# --- the stage: a folder beside the target, so that a rename can move a file from one to the other ---------------------
+
+open_stage()
+{
+	make_folders || fail "cannot create the folders of $output; run it as another user or choose others"
+	exec 9<"$output"
+	if command -v flock >/dev/null && ! flock -n 9; then
+		fail "another devbus-provision is at work in $output; wait for it"
+	fi
+	rm -rf "$output"/.new.*
+	stage=$output/.new.$$
+	trial_pid=
+	trap close_stage EXIT
+	trap 'exit 1' HUP INT TERM
+	mkdir "$stage" || fail "cannot write into $output"
+}
+
+close_stage()
+{
+	stop_broker
+	rm -rf "$stage"
+}
+
+make_folders()
+{
+	(umask 022 && mkdir -p "$output/mosquitto.d" "$output/devbus.d") || return 1
+	make_folder "$output/secrets" 711 || return 1
+	[ -z "$staged" ] || return 0
+	(umask 022 && mkdir -p "${state_dir%/*}" "${data_dir%/*}") || return 1
+	make_folder "$state_dir" 755 || return 1
+	make_folder "$data_dir" 700 || return 1
+	[ -z "$broker_owner" ] || chown "$broker_owner" "$data_dir"
+}
+
+make_folder() # PATH MODE: one that is there stays as it is
+{
+	[ -d "$1" ] || mkdir -m "$2" "$1"
+}
+
+stage_secret() # USER: the one it has, else a new one of 192 bits
+{
+	if [ -s "$output/secrets/$1" ]; then
+		cat "$output/secrets/$1" >"$stage/secrets/$1"
+	else
+		{ od -An -N24 -tx1 /dev/urandom | tr -d ' \n' && echo; } >"$stage/secrets/$1"
+	fi
+	if [ "$(wc -l <"$stage/secrets/$1")" -ne 1 ] || ! grep -qx '[A-Za-z0-9._~+/=@-]*' "$stage/secrets/$1"; then
+		fail "$output/secrets/$1 is not one line of A-Z a-z 0-9 . _ ~ + / = @ -; mend it, or remove it for a new one"
+	fi
+}
+
+stage_passwd() # a hash has a salt, so the file stays as it is while the digest of users and secrets is the same
+{
+	for user in $users; do
+		printf '%s:' "$user"
+		cat "$stage/secrets/$user"
+	done >"$stage/hashed"
+	digest=$(sha256sum <"$stage/hashed")
+	digest="# ${digest%% *}"
+	if [ -f "$output/passwd" ] && [ "$(head -n 1 "$output/passwd")" = "$digest" ]; then
+		cat "$output/passwd" >"$stage/passwd"
+		return
+	fi
+	mosquitto_passwd -U "$stage/hashed" || fail "mosquitto_passwd cannot hash the passwords; is the disk full?"
+	{ echo "$digest" && cat "$stage/hashed"; } >"$stage/passwd"
+}
+
+# --- into place -----------------------------------------------------------------------------------------------------
+
+put_all()
+{
+	put mosquitto.conf 644
+	put mosquitto.d/bridge.conf 600 "$broker_owner"
+	put acl 600 "$broker_owner"
+	for user in $users; do
+		put "secrets/$user" 600
+		put "devbus.d/$user.conf" 644
+	done
+	put passwd 600 "$broker_owner"
+	put devbus.conf 644
+}
+
+put() # FILE MODE [OWNER]: a reader finds the old file or the new one
+{
+	target=$output/$1
+	if ! cmp -s "$stage/$1" "$target"; then
+		: >"$stage/new"
+		chmod "$2" "$stage/new"
+		[ ! -f "$target" ] || cp -p "$target" "$stage/new" # an administrator may have given it a group
+		cat "$stage/$1" >"$stage/new"
+		guard "$stage/new" "$2" "${3-}"
+		mv -f "$stage/new" "$target"
+		echo "$1"
+	else
+		guard "$target" "$2" "${3-}"
+	fi
+}
+
+guard() # FILE MODE OWNER
+{
+	if [ -n "$3" ]; then
+		chown "$3" "$1"
+		chmod "$2" "$1"
+	fi
+	[ "$2" != 600 ] || chmod o= "$1"
+}
+
+drop_strangers() # who is no user any more keeps no secret
+{
+	for path in "$output"/secrets/* "$output"/devbus.d/*.conf; do
+		stranger=${path##*/}
+		stranger=${stranger%.conf}
+		case " $users " in *" $stranger "*) continue ;; esac
+		[ ! -f "$path" ] || drop "${path#"$output/"}" "$stranger"
+	done
+}
+
+drop() # FILE USER
+{
+	case $1:$(own_sections "$1") in
+	secrets/*:* | devbus.d/*:"[$2]")
+		rm -f "$output/$1"
+		echo "$1"
+		;;
+	*) warn "$output/$1 has settings of no user here; remove it if it is not needed" ;;
+	esac
+}
+
+# --- the trial ------------------------------------------------------------------------------------------------------
+
+try_broker() # a broker reads what has been staged, on other ports and with a bridge that reaches nobody
+{
+	mkdir "$stage/trial" "$stage/trial/data" "$stage/trial/mosquitto.d"
+	cp "$stage/acl" "$stage/passwd" "$stage/trial"
+	for _ in 1 2 3 4 5 6 7 8; do
+		render_trial $((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
+		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
+		trial_pid=$!
+		if wait_for_broker; then
+			stop_broker
+			warn_of_log
+			return
+		fi
+		stop_broker
+		grep -q "Address already in use" "$stage/trial/log" || break
+	done
+	cat "$stage/trial/log" >&2
+	fail "mosquitto $broker_version does not start with these files; nothing was put in place"
+}
+
+render_trial() # PORT
+{
+	(
+		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
+		opt_port=$1 opt_caller_port=$(($1 + 1)) opt_cloud=127.0.0.1:9
+		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
+		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
+	)
+}
+
+wait_for_broker()
+{
+	tenths=0
+	while kill -0 "$trial_pid" 2>/dev/null && [ $tenths -lt 100 ]; do
+		! grep -q 'version .* running$' "$stage/trial/log" || return 0
+		tenths=$((tenths + 1))
+		sleep 0.1
+	done
+	return 1
+}
+
+warn_of_log()
+{
+	sed -n '/run as root/d; s/^[0-9]*: \(Warning.*\)/devbus-provision: mosquitto: \1/p' "$stage/trial/log" >&2
+	echo "devbus-provision: mosquitto $broker_version starts with these files" >&2
+}
+
+stop_broker()
+{
+	[ -n "$trial_pid" ] || return 0
+	kill "$trial_pid" 2>/dev/null || :
+	wait "$trial_pid" 2>/dev/null || :
+	trial_pid=
+}

@@ -1,0 +1,305 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables; opt_* come out of a table
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# The options of devbus-provision: one table, out of which come parsing, defaults, checks and the help. Everything that
+# will stand in a generated file is checked here against the narrowest grammar that serves, because a line break in a
+# device id would be a line of the broker's configuration.
+
+header_bytes=1024 # topic, properties and fixed header that stand beside the payload in one MQTT packet
+
+# option|check and bounds|default|argument|help; "list": may be repeated
+options='output|path||DIR|folder to write into (required)
+profile|profile|development|NAME|development (adds the read-only user monitor) or production
+device-id|id|device|ID|name of this device at the cloud; required in production
+services-dir|list||DIR|folder with NAME.acl or NAME/NAME.acl, one per service; may be repeated
+port|number 1 65535|1883|N|loopback port of the services: client id = user name
+caller-port|number 1 65535|1885|N|loopback port of callers and monitors: any client id
+cloud|address|127.0.0.1:1884|HOST:PORT|the cloud broker
+cloud-prefix|prefix||PREFIX|topics at the cloud begin with PREFIX; %d in it is the device id
+cloud-user|text||USER|user name at the cloud broker
+cloud-password-file|file||FILE|its first line is the password at the cloud broker
+cloud-cafile|file||FILE|certificate authorities of the cloud broker; turns TLS on
+cloud-certfile|file||FILE|certificate of this device
+cloud-keyfile|file||FILE|its private key
+restart-timeout|waits 1 3600|5 60|"N N"|seconds before the bridge tries again: first and longest
+keepalive|number 5 65535|30|N|keep-alive of the bridge in seconds
+payload-limit|number 1024 268434431|130048|BYTES|largest payload
+user-of-broker|user||USER|user the broker runs as when root starts it [mosquitto]
+data-dir|path||DIR|where the broker keeps sessions and queues [OUTPUT/data]
+state-dir|path||DIR|where the services keep theirs [OUTPUT/state]
+config-dir|path||DIR|where the folder of --output will be on the device, if elsewhere [OUTPUT]
+set|list||KEY=VALUE|a further setting of libdevbus for devbus.conf; may be repeated'
+
+usage()
+{
+	echo "usage: devbus-provision --output DIR [options]"
+	echo "Writes the configuration of a device's broker, of its bridge to the cloud and of its services."
+	echo
+	while IFS='|' read -r name _ default argument help; do
+		printf '  %-28s %s%s\n' "--$name $argument" "$help" "${default:+ [$default]}"
+	done <<-EOF
+		$options
+	EOF
+	printf '  %-28s %s\n' --check "let a broker read the new files before they are put in place" \
+		--help "this text" --version "the version"
+	echo
+	echo "Prints the names of the files that changed."
+	echo "Exit status: 0 done, 1 failed, 2 an option or a manifest is wrong and nothing was written."
+}
+
+variable_of() # OPTION
+{
+	echo "$1" | sed 's/^/opt_/; s/-/_/g'
+}
+
+set_defaults()
+{
+	while IFS='|' read -r name _ default _; do
+		eval "$(variable_of "$name")=\$default"
+	done <<-EOF
+		$options
+	EOF
+	opt_check=
+	given=' '
+}
+
+row_of() # OPTION: its line of the table
+{
+	case $1 in
+	*[!a-z-]*) return 1 ;;
+	esac
+	echo "$options" | grep "^$1|"
+}
+
+store() # OPTION VALUE
+{
+	row=$(row_of "$1") || refuse "--$1" "unknown option; see --help"
+	if [ -z "$2" ] && [ "$1" != cloud-prefix ]; then
+		refuse "--$1" "is empty; leave it out to have the default"
+	fi
+	variable=$(variable_of "$1")
+	case $row in
+	"$1|list|"*) eval "$variable=\${$variable:+\$$variable\$newline}\$2" ;;
+	*) eval "$variable=\$2" ;;
+	esac
+	given="$given$1 "
+}
+
+parse() # ARGUMENTS
+{
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--help) usage && exit 0 ;;
+		--version) echo "devbus-provision $version" && exit 0 ;;
+		--check) opt_check=yes ;;
+		--*=*)
+			argument=${1#--}
+			store "${argument%%=*}" "${argument#*=}"
+			;;
+		--?*)
+			row_of "${1#--}" >/dev/null || refuse "$1" "unknown option; see --help"
+			[ $# -ge 2 ] || refuse "$1" "needs a value"
+			store "${1#--}" "$2"
+			shift
+			;;
+		*) refuse "$1" "is no option; see --help" ;;
+		esac
+		shift
+	done
+}
+
+is_given() # OPTION
+{
+	case $given in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# --- grammars -------------------------------------------------------------------------------------------------------
+
+is_number() # VALUE MIN MAX
+{
+	case $1 in
+	'' | *[!0-9]* | 0?* | ??????????*) return 1 ;;
+	esac
+	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+}
+
+is_level() # VALUE: one level of a cloud topic; stricter than MQTT, so that every cloud takes it
+{
+	case $1 in
+	'' | *[!A-Za-z0-9._:-]*) return 1 ;;
+	esac
+	[ ${#1} -le 64 ]
+}
+
+is_prefix() # VALUE
+{
+	[ ${#1} -le 200 ] || return 1
+	levels=$(echo "$1" | sed 's/%d/d/g')/
+	while [ -n "$levels" ]; do
+		is_level "${levels%%/*}" || return 1
+		levels=${levels#*/}
+	done
+}
+
+is_address() # VALUE
+{
+	host=${1%:*}
+	case $host in
+	"$1" | '' | *[!A-Za-z0-9.-]* | [.-]* | *..*) return 1 ;;
+	esac
+	[ ${#host} -le 253 ] && is_number "${1##*:}" 1 65535
+}
+
+is_loopback() # ADDRESS
+{
+	case $1 in
+	127.* | localhost:*) ;;
+	*) return 1 ;;
+	esac
+}
+
+is_text() # VALUE: what a line of a configuration file can hold
+{
+	case $1 in
+	'' | *[[:cntrl:]]* | ' '* | *' ') return 1 ;;
+	esac
+}
+
+# --- checks: check_KIND OPTION VALUE [BOUNDS] -----------------------------------------------------------------------
+
+check_number()
+{
+	is_number "$2" "$3" "$4" || refuse "$1 $2" "give a whole number from $3 to $4"
+}
+
+check_waits()
+{
+	if is_number "${2%% *}" "$3" "$4" && is_number "${2#* }" "${2%% *}" "$4"; then
+		case $2 in *' '*) return ;; esac # one number alone is ignored by Mosquitto 2.0.11
+	fi
+	refuse "$1 $2" "give the first and the longest wait in seconds, $3 to $4, such as \"5 60\""
+}
+
+check_profile()
+{
+	case $2 in
+	development | production) ;;
+	*) refuse "$1 $2" "give development or production" ;;
+	esac
+}
+
+check_id()
+{
+	is_level "$2" || refuse "$1 $2" "give 1 to 64 of A-Z a-z 0-9 . _ : -"
+}
+
+check_prefix()
+{
+	is_prefix "$2" || refuse "$1 $2" \
+		"give levels of 1 to 64 of A-Z a-z 0-9 . _ : - or %d, with one / between them, such as devices/%d"
+}
+
+check_address()
+{
+	is_address "$2" || refuse "$1 $2" \
+		"give HOST:PORT, a name or an IPv4 address and a port, such as cloud.example.com:8883"
+}
+
+check_text()
+{
+	is_text "$2" || refuse "$1" "has a control character, or a blank at its begin or end; give another"
+}
+
+check_path() # and makes it absolute
+{
+	check_text "$1" "$2"
+	case $2 in
+	/*) path=$2 ;;
+	*) path=$PWD/$2 ;;
+	esac
+	[ "$path" = / ] || path=${path%/}
+	eval "$(variable_of "${1#--}")=\$path"
+}
+
+check_file()
+{
+	check_path "$1" "$2"
+	if [ -n "$staged" ] && [ "$1" != --cloud-password-file ]; then
+		return # it is a path of the device
+	fi
+	if [ ! -f "$2" ] || [ ! -r "$2" ]; then
+		refuse "$1 $2" "cannot be read; give a file that exists"
+	fi
+}
+
+check_user()
+{
+	case $2 in
+	-* | *[!A-Za-z0-9_.-]*) refuse "$1 $2" "is no user name; give one of this machine" ;;
+	esac
+}
+
+check_list()
+{
+	: # its items are checked where they are used
+}
+
+check_setting() # KEY=VALUE
+{
+	case ${1%%=*} in
+	broker | user | password_file | device_id | state_dir | payload_limit_bytes | cloud_*)
+		refuse "--set $1" "this key follows from another option; see --help" ;;
+	"$1" | '' | *[!a-z0-9_]*) refuse "--set $1" "give KEY=VALUE, such as keepalive_s=5" ;;
+	esac
+	check_text "--set ${1%%=*}" "${1#*=}"
+}
+
+check_options()
+{
+	is_given output || refuse --output "is missing; give the folder to write into"
+	staged=
+	! is_given config-dir || staged=yes
+	while IFS='|' read -r name check _; do
+		eval "value=\$$(variable_of "$name")"
+		[ -z "$value" ] || eval "check_${check%% *} \"--\$name\" \"\$value\" ${check#"${check%% *}"}"
+	done <<-EOF
+		$options
+	EOF
+	while IFS= read -r setting; do
+		[ -z "$setting" ] || check_setting "$setting"
+	done <<-EOF
+		$opt_set
+	EOF
+	check_relations
+}
+
+check_relations()
+{
+	require_other cloud-certfile cloud-keyfile
+	require_other cloud-keyfile cloud-certfile
+	require_other cloud-certfile cloud-cafile
+	require_other cloud-password-file cloud-user
+	[ "$opt_port" != "$opt_caller_port" ] ||
+		refuse "--caller-port $opt_caller_port" "is the port of the services; give another"
+	case ${opt_cloud##*:} in
+	"$opt_port" | "$opt_caller_port")
+		! is_loopback "$opt_cloud" || refuse "--cloud $opt_cloud" "is this device's own broker; give another port" ;;
+	esac
+	[ "$opt_profile" = development ] || check_production
+}
+
+require_other() # OPTION OTHER
+{
+	! is_given "$1" || is_given "$2" || refuse "--$1" "needs --$2"
+}
+
+check_production()
+{
+	is_given device-id ||
+		refuse --device-id "is required in production: two devices of one name throw each other off the cloud"
+	is_loopback "$opt_cloud" || is_given cloud-cafile ||
+		refuse --cloud-cafile "is required in production unless the cloud broker is on loopback: nothing leaves in clear"
+}

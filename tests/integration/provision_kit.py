@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Brokers, provisioned devices and clients for the tests of devbus-provision. Everything here waits for a condition
+with a limit and cleans up after itself; ports are whatever loopback has free."""
+import getpass
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+SOURCE = Path(__file__).resolve().parents[2]
+PROGRAM = SOURCE / "etc" / "devbus-provision"
+
+
+def wait_until(condition, timeout_s=10):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_provision(*options, shell=("sh",), **more):
+    command = [*shell, str(PROGRAM), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, errors="surrogateescape", **more)
+
+
+class Broker:
+    """Mosquitto with the configuration file @conf; with @text that is written first, {port} in it being @port."""
+
+    def __init__(self, conf, port, text=None):
+        self.conf, self.port, self.process = Path(conf), port, None
+        self.log_file = self.conf.with_suffix(".log")
+        if text:
+            self.conf.write_text(text.format(port=port))
+
+    def start(self):
+        with self.log_file.open("a") as log:
+            self.process = subprocess.Popen(["mosquitto", "-c", self.conf], stdout=log, stderr=log)
+        wait_until(self.is_open)
+
+    def is_open(self):
+        assert self.process.poll() is None, self.log()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def plain_broker(folder):
+    """A stand-in for the cloud: on loopback, open to all, with a memory."""
+    folder.mkdir()
+    return Broker(folder / "cloud.conf", free_port(), f"user {getpass.getuser()}\nlistener {{port}} 127.0.0.1\n"
+                  f"allow_anonymous true\npersistence true\npersistence_location {folder}/\nmax_queued_messages 10000\n")
+
+
+class Device(Broker):
+    """What devbus-provision writes into @output, and the broker that runs with it."""
+
+    def __init__(self, output, *options, cloud=None, host="127.0.0.1", user=getpass.getuser()):
+        self.output, self.caller_port, port = Path(output), free_port(), free_port()
+        self.options = ["--output", output, "--port", port, "--caller-port", self.caller_port, "--restart-timeout", "1 2",
+                        "--cloud", f"{host}:{cloud.port if cloud else free_port()}", *options]
+        if user:
+            self.options += ["--user-of-broker", user]
+        done = run_provision(*self.options)
+        assert done.returncode == 0, done.stderr
+        super().__init__(self.output / "mosquitto.conf", port)
+
+    def password(self, user):
+        return (self.output / "secrets" / user).read_text().strip()
+
+    def client(self, user, **options):
+        port = self.caller_port if user in ("cli", "monitor") else self.port
+        return Client(port, user, self.password(user), **options)
+
+    def wait_for_bridge(self):
+        with self.client("monitor") as monitor:
+            monitor.listen("service/bridge/raw")
+            wait_until(lambda: ("service/bridge/raw", "1") in monitor.received)
+
+
+class _Paho(mqtt.Client):
+    """Paho drops the reason code of a PUBACK; it is what these tests are about."""
+
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        self.reasons = {}
+
+    def _handle_pubackcomp(self, cmd):
+        packet = self._in_packet["packet"]
+        self.reasons[int.from_bytes(packet[:2], "big")] = packet[2] if len(packet) > 2 else 0
+        return super()._handle_pubackcomp(cmd)
+
+
+class Client:
+    """One MQTT 5 connection, never made again when it is lost. Without @clean the broker keeps its session."""
+
+    def __init__(self, port, user=None, password=None, client_id="", clean=True):
+        self.received, self.lost, self.reason = [], False, None
+        self._subscribed = set()
+        self._paho = _Paho(client_id=client_id, protocol=mqtt.MQTTv5)
+        if user:
+            self._paho.username_pw_set(user, password)
+        self._paho.on_connect = self._on_connect
+        self._paho.on_disconnect = self._on_disconnect
+        self._paho.on_subscribe = lambda _c, _u, mid, *_: self._subscribed.add(mid)
+        self._paho.on_message = lambda _c, _u, message: self.received.append((message.topic, message.payload.decode()))
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 0 if clean else 0xFFFFFFFF
+        self._paho.connect("127.0.0.1", port, clean_start=clean, properties=properties)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        wait_until(lambda: self.reason is not None)
+
+    def _run(self):
+        while not self._stop.is_set() and self._paho.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
+            pass
+
+    def _on_connect(self, _client, _user, _flags, reason, _properties):
+        self.reason = reason.value
+
+    def _on_disconnect(self, *_):
+        self.lost = True
+
+    def listen(self, topic_filter):
+        _, mid = self._paho.subscribe(topic_filter, 1)
+        wait_until(lambda: mid in self._subscribed)
+
+    def publish(self, topic, payload):
+        return self._paho.publish(topic, payload, 1).mid
+
+    def send(self, topic, payload):
+        """Publishes at QoS 1 and returns the broker's reason code."""
+        mid = self.publish(topic, payload)
+        wait_until(lambda: mid in self._paho.reasons)
+        return self._paho.reasons.pop(mid)
+
+    def send_all(self, topic, payloads):
+        mids = [self.publish(topic, payload) for payload in payloads]
+        wait_until(lambda: all(mid in self._paho.reasons for mid in mids))
+
+    def close(self):
+        self._paho.disconnect()
+        self._stop.set()
+        self._thread.join(5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

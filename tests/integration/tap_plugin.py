@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Prints each test of a pytest run as a line of TAP, which automake's driver counts, and what failed as comments."""
+
+import sys
+
+count = 0
+out = sys.stdout
+
+
+def say(text):
+    out.write(text + "\n")
+    out.flush()
+
+
+def pytest_runtest_logreport(report):
+    global count
+    if report.when != "call" and report.passed:
+        return
+    if report.when == "teardown" and not report.failed:
+        return
+    count += 1
+    name = report.nodeid.split("::", 1)[-1].replace("#", "")
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        say(f"ok {count} - {name} # SKIP {reason}")
+    elif report.passed:
+        say(f"ok {count} - {name}")
+    else:
+        for line in report.longreprtext.splitlines():
+            say("# " + line)
+        for title, text in report.sections:
+            for line in text.splitlines():
+                say(f"# {title}: {line}")
+        say(f"not ok {count} - {name}")
+
+
+def pytest_collectreport(report):
+    global count
+    if report.failed:
+        count += 1
+        for line in str(report.longrepr).splitlines():
+            say("# " + line)
+        say(f"not ok {count} - collecting {report.nodeid}")
+
+
+def pytest_sessionfinish(session):
+    say(f"1..{count}" if count else "1..0 # SKIP nothing could be run")

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""devbus-provision as a program: what it refuses, what a second run does, who can read what it wrote."""
+import getpass
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from provision_kit import PROGRAM, SOURCE, Device, run_provision
+
+ME = getpass.getuser()
+
+
+def tree(folder):
+    """Name -> content and time of every file: equal if and only if nothing was written."""
+    return {path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def provision(folder, *options, **more):
+    done = run_provision("--output", folder, "--user-of-broker", ME, *options, **more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+BAD = [
+    ("--device-id", bad) for bad in ("a/b", "a+", "#", "$SYS", "a b", "a\nb", "a\tb", "", "x" * 65, "ä", "a\x7f")
+] + [
+    ("--cloud-prefix", bad) for bad in ("/a", "a/", "a//b", "a/+", "#", "a b", "$aws/x", "a\nb", "x" * 65, "a/" * 100 + "a", "%u")
+] + [
+    ("--cloud", bad) for bad in ("host", ":1", "host:", "host:0", "host:65536", "ho st:1", "host:1x", "-h:1", "a..b:1",
+                                 "[::1]:1", "host:1\naddress evil:1", "u@h:1", "127.0.0.1:1883", "localhost:1885")
+] + [
+    ("--port", bad) for bad in ("0", "65536", "x", "-1", "01", "1883 0.0.0.0", "99999999999")
+] + [
+    ("--caller-port", "1883"), ("--keepalive", "4"), ("--payload-limit", "1023"), ("--payload-limit", "268434432"),
+    ("--profile", "Production"), ("--restart-timeout", "5"), ("--restart-timeout", "60 5"), ("--restart-timeout", "1 2 3"),
+    ("--cloud-cafile", "/nowhere"), ("--cloud-password-file", "/nowhere"), ("--cloud-user", "a\nb"), ("--cloud-user", " a"),
+    ("--data-dir", "/a\nuser root"), ("--user-of-broker", "a b"), ("--services-dir", "/nowhere"), ("--config-dir", "/a\n"),
+    ("--set", "x"), ("--set", "Keepalive=1"), ("--set", "broker=1"), ("--set", "a=b\x01"), ("--set", "cloud_prefix=x"),
+    ("--nonsense", "1"), ("--o.*", "1"), ("--", "1"),
+]
+
+
+@pytest.mark.parametrize("option, value", BAD)
+def test_bad_value_is_refused_and_nothing_written(tmp_path, option, value):
+    done = run_provision("--output", tmp_path / "etc", option, value)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"devbus-provision: {option}") and done.stderr.count("devbus-provision: ") == 1
+    assert not (tmp_path / "etc").exists()
+
+
+@pytest.mark.parametrize("options, named", [
+    ([], "--output"), (["--port"], "--port"), (["word"], "word"),
+    (["--output", "/x", "--profile", "production"], "--device-id"),
+    (["--output", "/x", "--profile", "production", "--device-id", "d", "--cloud", "far:8883"], "--cloud-cafile"),
+    (["--output", "/x", "--cloud-certfile", PROGRAM], "--cloud-certfile"),
+    (["--output", "/x", "--cloud-password-file", PROGRAM], "--cloud-password-file"),
+])
+def test_what_is_missing_is_named(options, named):
+    done = run_provision(*options)
+    assert done.returncode == 2 and done.stderr.startswith(f"devbus-provision: {named}")
+
+
+@pytest.mark.parametrize("text", ["publish service/a", "read #", "read $SYS/#", "write other/a", "read service/a+", "read", "call a",
+                                  "read service/#/a", "read service/a b", "call a b c", "call a/b c", "call a #", "user x",
+                                  "write service/a\ttopic", "# fine\nread cloud//a"])
+def test_bad_manifest_is_refused_with_its_line(tmp_path, text):
+    (tmp_path / "own.acl").write_text(text)
+    done = run_provision("--output", tmp_path / "etc", "--services-dir", tmp_path)
+    assert done.returncode == 2 and f"own.acl:{text.count(chr(10)) + 1}: give" in done.stderr
+    assert not (tmp_path / "etc").exists()
+
+
+@pytest.mark.parametrize("name", ["cli", "monitor", "Upper", "a b", "a.b", "x" * 65])
+def test_bad_name_of_a_service_is_refused(tmp_path, name):
+    (tmp_path / f"{name}.acl").write_text("")
+    done = run_provision("--output", tmp_path / "etc", "--services-dir", tmp_path)
+    assert done.returncode == 2 and f"{name}.acl: " in done.stderr
+
+
+def test_two_manifests_of_one_service_are_refused(tmp_path):
+    (tmp_path / "sensor.acl").write_text("")
+    done = run_provision("--output", tmp_path / "etc", "--services-dir", tmp_path, "--services-dir", SOURCE / "services")
+    assert done.returncode == 2 and "another manifest" in done.stderr
+
+
+def fake(folder, name, text):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("#!/bin/sh\n" + text)
+    (folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_old_broker_is_refused(tmp_path):
+    env = fake(tmp_path / "bin", "mosquitto", "echo mosquitto version 1.6.12\nexit 3\n")
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, env=env)
+    assert done.returncode == 1 and "version 1.6.12; install 2.0" in done.stderr
+    assert not (tmp_path / "etc").exists()
+
+
+# --- a second run ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("shell", ["dash", "busybox sh", "bash --posix"])
+def test_second_run_writes_nothing(tmp_path, shell):
+    if not shutil.which(shell.split()[0]):
+        pytest.skip(f"no {shell} here")
+    assert "passwd" in provision(tmp_path / "etc", shell=shell.split())
+    before = tree(tmp_path / "etc")
+    assert provision(tmp_path / "etc", shell=shell.split()) == []
+    assert tree(tmp_path / "etc") == before
+
+
+def test_only_what_changes_is_written(tmp_path):
+    provision(tmp_path / "etc")
+    assert provision(tmp_path / "etc", "--keepalive", 40) == ["mosquitto.d/bridge.conf"]
+    assert provision(tmp_path / "etc", "--keepalive", 40, "--set", "keepalive_s=5") == ["devbus.conf"]
+    assert "keepalive_s = 5\n" in (tmp_path / "etc/devbus.conf").read_text()
+
+
+def test_own_sections_and_groups_stay(tmp_path):
+    provision(tmp_path / "etc")
+    settings = tmp_path / "etc/devbus.d/cli.conf"
+    settings.write_text(settings.read_text() + "interval_s = 7 \\n # \\ kept\n\n[more]\nkey = $HOME\n")
+    settings.chmod(0o640)
+    (tmp_path / "etc/secrets/cli").chmod(0o644)
+    kept = settings.read_text()
+    assert provision(tmp_path / "etc") == []
+    assert provision(tmp_path / "etc", "--caller-port", 2000) == ["mosquitto.conf", "devbus.d/cli.conf", "devbus.d/monitor.conf"]
+    assert settings.read_text() == kept.replace("1885", "2000") and mode(settings) == 0o640
+    assert mode(tmp_path / "etc/secrets/cli") == 0o640
+
+
+def test_new_service_gets_an_identity_and_the_others_keep_theirs(tmp_path):
+    options = ["--services-dir", SOURCE / "services", "--services-dir", tmp_path / "more"]
+    (tmp_path / "more").mkdir()
+    device = Device(tmp_path / "etc", *options)
+    before = {user: device.password(user) for user in ("sensor", "cli")}
+    (tmp_path / "more" / "fan.acl").write_text("call sensor read")
+    done = run_provision(*device.options)
+    assert sorted(done.stdout.split()) == ["acl", "devbus.d/fan.conf", "passwd", "secrets/fan"]
+    with device:
+        for user in ("fan", "sensor", "cli"):
+            with device.client(user) as client:
+                assert client.reason == 0
+    assert before == {user: device.password(user) for user in before}
+    (tmp_path / "more" / "fan.acl").unlink()
+    assert sorted(run_provision(*device.options).stdout.split()) == ["acl", "devbus.d/fan.conf", "passwd", "secrets/fan"]
+    assert not (tmp_path / "etc/secrets/fan").exists() and "fan:" not in (tmp_path / "etc/passwd").read_text()
+
+
+def test_changed_secret_is_the_new_password(tmp_path):
+    device = Device(tmp_path / "etc")
+    (tmp_path / "etc/secrets/cli").write_text("mine\n")
+    assert run_provision(*device.options).stdout == "passwd\n"
+    with device, device.client("cli") as client:
+        assert client.reason == 0 and device.password("cli") == "mine"
+
+
+def test_what_a_power_cut_left_is_mended(tmp_path):
+    device = Device(tmp_path / "etc")
+    (tmp_path / "etc/.new.1").mkdir()
+    (tmp_path / "etc/.new.1/hashed").write_text("sensor:plain")
+    for name in ("passwd", "secrets/cli", "acl", "devbus.d/sensor.conf"):
+        (tmp_path / "etc" / name).write_text("")
+    assert run_provision(*device.options).returncode == 0
+    assert not list((tmp_path / "etc").glob(".new*"))
+    with device, device.client("cli") as client, device.client("sensor"):
+        assert client.reason == 0
+
+
+def test_production_has_no_monitor(tmp_path):
+    provision(tmp_path / "etc")
+    assert "secrets/monitor" in provision(tmp_path / "etc", "--profile", "production", "--device-id", "x")
+    for path in (tmp_path / "etc").rglob("*"):
+        assert "monitor" not in path.name
+    for name in ("acl", "passwd"):
+        assert "monitor" not in (tmp_path / "etc" / name).read_text()
+    assert "$SYS" not in (tmp_path / "etc/acl").read_text()
+
+
+def test_second_program_at_work_is_told_apart(tmp_path):
+    provision(tmp_path / "etc")
+    env = fake(tmp_path / "bin", "mosquitto_passwd", f"touch {tmp_path}/busy; while [ -e {tmp_path}/busy ]; do sleep 0.05; done\n")
+    command = ["sh", PROGRAM, "--output", tmp_path / "etc", "--user-of-broker", ME]
+    (tmp_path / "etc/passwd").unlink()
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        end = time.monotonic() + 10
+        while not (tmp_path / "busy").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME)
+        (tmp_path / "busy").unlink()
+        assert done.returncode == 1 and "another devbus-provision" in done.stderr
+        assert first.wait(10) == 0
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+PROGRAMS = "sed grep cat od tr sha256sum head cmp cp mv rm chmod chown find wc id mkdir dirname mosquitto_passwd flock".split()
+
+
+def test_no_secret_in_the_arguments_of_any_program(tmp_path):
+    (tmp_path / "cloud").write_text("far-secret\n")
+    (tmp_path / "cloud").chmod(0o600)
+    for name in PROGRAMS:
+        real = shutil.which(name)
+        env = fake(tmp_path / "bin", name, f'printf "%s\\n" "{name} $*" >>{tmp_path}/arguments\nexec {real} "$@"\n')
+    provision(tmp_path / "etc", "--cloud-user", "u", "--cloud-password-file", tmp_path / "cloud", env=env)
+    arguments = (tmp_path / "arguments").read_text()
+    secrets = [path.read_text().strip() for path in (tmp_path / "etc/secrets").iterdir()] + ["far-secret"]
+    assert "mosquitto_passwd -U" in arguments and len(secrets) == 7
+    assert not [secret for secret in secrets if secret in arguments]
+    assert len(set(secrets)) == 7 and all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets[:6])
+
+
+def test_no_secret_where_others_can_read_it(tmp_path):
+    (tmp_path / "cloud").write_text("far-secret")
+    (tmp_path / "cloud").chmod(0o600)
+    old = os.umask(0)
+    try:
+        provision(tmp_path / "etc", "--cloud-user", "u", "--cloud-password-file", tmp_path / "cloud")
+    finally:
+        os.umask(old)
+    secrets = [path.read_text().strip() for path in (tmp_path / "etc/secrets").iterdir()] + ["far-secret", "$7$101$"]
+    for path in (tmp_path / "etc").rglob("*"):
+        assert mode(path) & 0o022 == 0
+        if path.is_file() and any(secret in path.read_text() for secret in secrets):
+            assert mode(path) == 0o600, path
+    assert mode(tmp_path / "etc/secrets") == 0o711 and mode(tmp_path / "etc/acl") == 0o600
+
+
+def test_open_password_file_is_warned_of(tmp_path):
+    (tmp_path / "cloud").write_text("far-secret")
+    (tmp_path / "cloud").chmod(0o644)
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--cloud-user", "u", "--cloud-password-file",
+                         tmp_path / "cloud")
+    assert done.returncode == 0 and "chmod 600" in done.stderr
+
+
+# --- the rest of the command line -----------------------------------------------------------------------------------
+
+def test_check_lets_a_broker_read_the_files(tmp_path):
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--check")
+    assert done.returncode == 0 and re.search("mosquitto 2[0-9.]* starts with these files", done.stderr)
+
+
+def test_check_keeps_what_no_broker_would_read(tmp_path):
+    provision(tmp_path / "etc")
+    before = tree(tmp_path / "etc")
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--check", "--cloud-user", os.fsdecode(b"\xff"))
+    assert done.returncode == 1 and "Malformed UTF-8" in done.stderr
+    assert tree(tmp_path / "etc") == before and not list((tmp_path / "etc").glob(".new*"))
+
+
+def test_image_is_written_for_another_place(tmp_path):
+    provision(tmp_path / "image", "--config-dir", "/etc/devbus", "--cloud-cafile", "/only/on/device.pem")
+    text = "".join(path.read_text() for path in (tmp_path / "image").rglob("*.conf"))
+    assert str(tmp_path) not in text and not (tmp_path / "image/data").exists()
+    for line in ("password_file /etc/devbus/passwd", "persistence_location /etc/devbus/data/", "bridge_insecure false",
+                 "password_file = /etc/devbus/secrets/sensor", "include_dir /etc/devbus/mosquitto.d"):
+        assert line in text
+
+
+def test_relative_paths_become_absolute(tmp_path):
+    done = run_provision("--output", "etc", "--data-dir", "here/", "--user-of-broker", ME, cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"persistence_location {tmp_path}/here/\n" in (tmp_path / "etc/mosquitto.conf").read_text()
+    assert (tmp_path / "here").is_dir()
+
+
+def test_help_names_every_option_and_version_is_that_of_the_project():
+    text = run_provision("--help").stdout
+    for option in re.findall(r"^(?:options=')?([a-z-]+)\|", (PROGRAM.parent / "provision/options.sh").read_text(), re.M):
+        assert f"--{option} " in text
+        assert f"Fl -{option}" in (SOURCE / "doc/man/devbus-provision.8").read_text()
+    version = run_provision("--version").stdout
+    configure = SOURCE / "configure.ac"
+    if configure.exists():
+        assert version.split()[1] in re.search(r"AC_INIT\(([^)]*)\)", configure.read_text()).group(1)
+
+
+def test_shellcheck_finds_nothing():
+    if not shutil.which("shellcheck"):
+        pytest.skip("no shellcheck here")
+    subprocess.run(["shellcheck", "-x", PROGRAM, *Path(PROGRAM.parent / "provision").glob("*.sh")], check=True)
