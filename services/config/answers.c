@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* Answers are bounded here, because one that is larger than the payload limit would be lost as "internal". */
+#include "answers.h"
+#include "limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t size_of(const struct devbus_json *value)
+{
+	char *text = devbus_json_print(value);
+	size_t size = text ? strlen(text) : SIZE_MAX;
+
+	free(text);
+	return size;
+}
+
+static int put_contents(struct devbus_json *object, const struct section *section)
+{
+	int r = devbus_json_set(object, "revision", devbus_json_new_number((double)section->revision));
+
+	return r < 0 ? r : devbus_json_set(object, "values", devbus_json_copy(section->values));
+}
+
+struct devbus_json *answer_section(const struct section *section)
+{
+	struct devbus_json *object = devbus_json_new_object();
+
+	if (devbus_json_set(object, "section", devbus_json_new_string(section->name)) == 0 &&
+		put_contents(object, section) == 0)
+		return object;
+	devbus_json_free(object);
+	return NULL;
+}
+
+int answer_all(struct sections *sections, struct devbus_json **ret_answer)
+{
+	struct devbus_json *answer = devbus_json_new_object();
+	int r = devbus_json_set(answer, "sections", devbus_json_new_object());
+	struct devbus_json *all = devbus_json_get(answer, "sections");
+	const struct section *section;
+
+	for (size_t i = 0; r == 0 && (section = sections_at(sections, i)); i++) {
+		r = devbus_json_set(all, section->name, devbus_json_new_object());
+		if (r == 0)
+			r = put_contents(devbus_json_get(all, section->name), section);
+	}
+	if (r == 0 && size_of(answer) > LIMIT_ANSWER_BYTES)
+		r = -EMSGSIZE;
+	if (r < 0)
+		devbus_json_free(answer);
+	else
+		*ret_answer = answer;
+	return r;
+}
+
+/* ---- history */
+
+/* A change on the way into the answer. */
+struct entry {
+	struct section *section;
+	uint64_t revision;
+	char time[32];
+};
+
+static const char *time_of(const struct devbus_json *change)
+{
+	const char *time = devbus_json_string(devbus_json_get(change, "time"));
+
+	return time ? time : "";
+}
+
+static size_t collect(struct section *section, struct entry *entries, size_t count)
+{
+	struct history *history = &section->history;
+
+	/* Copied, because reading forgets what is damaged. */
+	struct history names = *history;
+
+	for (size_t i = names.count; i-- > 0;) {
+		struct devbus_json *change;
+
+		if (history_read(history, names.revisions[i], &change) < 0)
+			continue;
+		entries[count] = (struct entry) { section, names.revisions[i], "" };
+		strncat(entries[count].time, time_of(change), sizeof entries[count].time - 1);
+		count++;
+		devbus_json_free(change);
+	}
+	return count;
+}
+
+/* Newest first. Times of one form compare as text; within a section the revision is the truth, also when the clock was wrong. */
+static int compare(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+
+	if (a->section == b->section)
+		return (a->revision < b->revision) - (a->revision > b->revision);
+	return strcmp(b->time, a->time);
+}
+
+/* The kept change without its values, with the section's name. NULL: it cannot be read or memory is short. */
+static struct devbus_json *read_entry(const struct entry *entry)
+{
+	struct devbus_json *change;
+
+	if (history_read(&entry->section->history, entry->revision, &change) < 0)
+		return NULL;
+	devbus_json_remove(change, "values");
+	if (devbus_json_set(change, "section", devbus_json_new_string(entry->section->name)) == 0)
+		return change;
+	devbus_json_free(change);
+	return NULL;
+}
+
+/* Whether all entries are in @list now. */
+static bool fill(struct devbus_json *list, const struct entry *entries, size_t count)
+{
+	size_t room = LIMIT_ANSWER_BYTES;
+
+	for (size_t i = 0; i < count; i++) {
+		struct devbus_json *change = i < HISTORY_MAX ? read_entry(&entries[i]) : NULL;
+		size_t size = change ? size_of(change) : SIZE_MAX;
+
+		if (size >= room || devbus_json_append(list, change) < 0) {
+			if (size >= room)
+				devbus_json_free(change);
+			return false;
+		}
+		room -= size + 1;
+	}
+	return true;
+}
+
+struct devbus_json *answer_history(struct sections *sections, struct section *section)
+{
+	struct entry *entries = calloc(LIMIT_SECTIONS * HISTORY_MAX, sizeof *entries);
+	struct devbus_json *answer = devbus_json_new_object(), *list = devbus_json_new_array();
+	size_t count = 0;
+
+	if (entries && section)
+		count = collect(section, entries, count);
+	for (size_t i = 0; entries && !section && sections_at(sections, i); i++)
+		count = collect(sections_at(sections, i), entries, count);
+	if (count > 1)
+		qsort(entries, count, sizeof *entries, compare);
+	bool whole = entries && fill(list, entries, count);
+	int r = devbus_json_set(answer, "changes", list);
+
+	free(entries);
+	if (r == 0 && devbus_json_set(answer, "truncated", devbus_json_new_bool(!whole)) == 0)
+		return answer;
+	devbus_json_free(answer);
+	return NULL;
+}

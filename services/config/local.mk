@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+
+pkglibexec_PROGRAMS += %D%/devbus-config
+noinst_LTLIBRARIES += %D%/libconfig.la
+dist_man_MANS += doc/man/devbus-config.8
+
+%C%_libconfig_la_SOURCES = \
+	%D%/answers.c %D%/answers.h \
+	%D%/config.c %D%/service.h \
+	%D%/files.c %D%/files.h \
+	%D%/history.c %D%/history.h \
+	%D%/limits.h \
+	%D%/refusal.c %D%/refusal.h \
+	%D%/schema.c %D%/schema.h \
+	%D%/schemas.c %D%/schemas.h \
+	%D%/section.c %D%/section.h \
+	%D%/sections.c %D%/sections.h
+
+%C%_devbus_config_SOURCES = %D%/main.c
+%C%_devbus_config_LDADD = %D%/libconfig.la libdevbus/libdevbus.la -lm
+
+if HAVE_CHECK
+config_tests = tests/unit/test-config tests/unit/test-config-disk tests/unit/test-schema
+check_PROGRAMS += $(config_tests)
+TESTS += $(config_tests)
+tests_unit_test_config_SOURCES = tests/unit/test-config.c tests/unit/config-kit.c tests/unit/config-kit.h
+tests_unit_test_config_LDADD = %D%/libconfig.la $(LDADD) -lm
+tests_unit_test_config_disk_SOURCES = tests/unit/test-config-disk.c tests/unit/config-kit.c tests/unit/config-kit.h
+tests_unit_test_config_disk_LDADD = %D%/libconfig.la $(LDADD) -lm
+tests_unit_test_schema_LDADD = %D%/libconfig.la $(LDADD) -lm
+endif

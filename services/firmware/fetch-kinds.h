@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* What fetch.c needs of each kind of source. */
+#ifndef FIRMWARE_FETCH_KINDS_H
+#define FIRMWARE_FETCH_KINDS_H
+
+#include "fetch.h"
+
+struct fetch_kind {
+	int (*start)(const struct fetch_options *options, const struct fetch_host *host,
+		struct fetch **ret_fetch, struct devbus_error *ret_error);
+	void (*ready)(struct fetch *fetch, int fd, uint32_t events);
+	void (*tick)(struct fetch *fetch);
+	void (*free)(struct fetch *fetch);
+};
+
+/* First member of each kind's own struct. */
+struct fetch {
+	const struct fetch_kind *kind;
+	const struct fetch_host *host;
+};
+
+extern const struct fetch_kind fetch_file, fetch_curl;
+
+/* Fills in an error for the other side. */
+void fetch_error(struct devbus_error *error, const char *code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# The service is a library and a tiny main(), so that its unit tests link everything.
+
+pkglibexec_PROGRAMS += %D%/devbus-firmware
+noinst_LTLIBRARIES += %D%/libfirmware.la
+dist_man_MANS += doc/man/devbus-firmware.8
+
+%C%_devbus_firmware_SOURCES = %D%/main.c
+%C%_devbus_firmware_LDADD = %D%/libfirmware.la libdevbus/libdevbus.la
+
+%C%_libfirmware_la_SOURCES = \
+	%D%/fetch.c %D%/fetch.h \
+	%D%/fetch-curl.c %D%/fetch-kinds.h \
+	%D%/fetch-file.c \
+	%D%/firmware.c %D%/firmware.h \
+	%D%/image.c %D%/image.h \
+	%D%/order.c %D%/order.h \
+	%D%/progress.c %D%/progress.h \
+	%D%/report.c %D%/report.h \
+	%D%/save.c %D%/save.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/slots.c %D%/slots.h \
+	%D%/state.c %D%/state.h \
+	%D%/update.c %D%/update.h \
+	%D%/version.c %D%/version.h
+%C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
+%C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS)
+
+if HAVE_CHECK
+firmware_unit_tests = tests/unit/test-firmware tests/unit/test-firmware-update
+check_PROGRAMS += $(firmware_unit_tests)
+TESTS += $(firmware_unit_tests)
+endif
+tests_unit_test_firmware_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_firmware_LDADD = %D%/libfirmware.la libdevbus/libdevbus.la $(CHECK_LIBS)
+tests_unit_test_firmware_update_SOURCES = \
+	tests/unit/test-firmware-update.c \
+	tests/unit/test-firmware-kit.h tests/unit/test-firmware-server.h
+tests_unit_test_firmware_update_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_firmware_update_LDADD = $(tests_unit_test_firmware_LDADD)

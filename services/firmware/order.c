@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* A table of checks, in the order in which a person would want to hear about them. */
+#include "order.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const struct devbus_field order_fields[] = {
+	DEVBUS_FIELD(struct order, url, .flags = DEVBUS_REQUIRED, .min = 1, .max = URL_MAX,
+		.description = "Where the image is: https://, http:// or file://"),
+	DEVBUS_FIELD(struct order, sha256, .flags = DEVBUS_REQUIRED, .min = 64, .max = 64,
+		.description = "SHA-256 of the image, 64 hexadecimal digits"),
+	DEVBUS_FIELD(struct order, version, .flags = DEVBUS_REQUIRED, .min = 1, .max = VERSION_MAX,
+		.description = "Version of the image; must be newer than the one in force unless forced"),
+	DEVBUS_FIELD(struct order, size, .description = "Size of the image in bytes; 0 or absent: not known"),
+	DEVBUS_FIELD(struct order, force, .description = "Install the same or an older version too"),
+	{ 0 },
+};
+
+static int no(struct devbus_error *error, int result, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int no(struct devbus_error *error, int result, const char *code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	snprintf(error->code, sizeof(error->code), "%s", code);
+	vsnprintf(error->message, sizeof(error->message), format, args);
+	va_end(args);
+	return result;
+}
+
+static bool scheme_allowed(const char *url, const char *protocols)
+{
+	const char *end = strstr(url, "://");
+	size_t size = end ? (size_t)(end - url) : 0;
+	while (size > 0 && *protocols) {
+		size_t word = strcspn(protocols, ", ");
+		if (word == size && strncasecmp(protocols, url, size) == 0)
+			return true;
+		protocols += word;
+		protocols += strspn(protocols, ", ");
+	}
+	return false;
+}
+
+static int check_url(const struct order *order, const struct order_rules *rules, struct devbus_error *error)
+{
+	for (const char *c = order->url; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: blank or control character");
+	if (!scheme_allowed(order->url, rules->protocols))
+		return no(
+			error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: scheme is none of %s", rules->protocols);
+	return 0;
+}
+
+static int check_sha256(
+	const struct order *order, const struct order_rules *rules, struct devbus_error *error)
+{
+	(void)rules;
+	if (strlen(order->sha256) == 64 && strspn(order->sha256, "0123456789abcdefABCDEF") == 64)
+		return 0;
+	return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "sha256: not 64 hexadecimal digits");
+}
+
+static int check_size(const struct order *order, const struct order_rules *rules, struct devbus_error *error)
+{
+	if (order->size <= rules->max_size_bytes)
+		return 0;
+	return no(error, -EPERM, DEVBUS_E_REFUSED, "size: %" PRIu64 " bytes, at most %" PRIu64 " are allowed",
+		order->size, rules->max_size_bytes);
+}
+
+static int check_version(
+	const struct order *order, const struct order_rules *rules, struct devbus_error *error)
+{
+	if (!version_valid(order->version))
+		return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS,
+			"version: not letters, digits, '.', '+' and '-'");
+	if (order->force || !*rules->version || version_compare(order->version, rules->version) > 0)
+		return 0;
+	return no(error, -EPERM, DEVBUS_E_REFUSED, "version: %s is not newer than %s, which is in force",
+		order->version, rules->version);
+}
+
+int order_check(const struct order *order, const struct order_rules *rules, struct devbus_error *ret_error)
+{
+	static int (*const checks[])(
+		const struct order *, const struct order_rules *, struct devbus_error *) = {
+		check_url,
+		check_sha256,
+		check_size,
+		check_version,
+	};
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		int r = checks[i](order, rules, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+bool order_matches(const struct order *order, const char *digest)
+{
+	return strcasecmp(order->sha256, digest) == 0;
+}

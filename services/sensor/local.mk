@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+
+pkglibexec_PROGRAMS += %D%/devbus-sensor
+noinst_LTLIBRARIES += %D%/libsensor.la
+dist_man_MANS += doc/man/devbus-sensor.8
+
+%C%_libsensor_la_SOURCES = \
+	%D%/attribute.c %D%/attribute.h \
+	%D%/catalog.c %D%/catalog.h \
+	%D%/hwmon.c \
+	%D%/message.c %D%/message.h \
+	%D%/naming.c \
+	%D%/proc.c \
+	%D%/quantity.c %D%/quantity.h \
+	%D%/sampler.c %D%/sampler.h \
+	%D%/sensor.c %D%/sensor.h \
+	%D%/thermal.c \
+	%D%/window.c %D%/window.h
+
+%C%_devbus_sensor_SOURCES = %D%/main.c
+%C%_devbus_sensor_LDADD = %D%/libsensor.la libdevbus/libdevbus.la -lm
+
+if HAVE_CHECK
+sensor_tests = tests/unit/test-sampler tests/unit/test-sensor
+check_PROGRAMS += $(sensor_tests)
+TESTS += $(sensor_tests)
+tests_unit_test_sampler_SOURCES = tests/unit/test-sampler.c tests/unit/sensor-tree.c tests/unit/sensor-tree.h
+tests_unit_test_sampler_LDADD = %D%/libsensor.la $(LDADD) -lm
+tests_unit_test_sensor_SOURCES = tests/unit/test-sensor.c tests/unit/sensor-tree.c tests/unit/sensor-tree.h
+tests_unit_test_sensor_LDADD = %D%/libsensor.la $(LDADD) -lm
+endif
+
+EXTRA_DIST += \
+	tests/data/sensor-root/README \
+	tests/data/sensor-root/arm-gateway.tree \
+	tests/data/sensor-root/x86-industrial.tree

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* Real files: what these tests are about is what is on the disk. */
+#include "config-kit.h"
+#include "json-text.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char config_dir[64];
+struct sections *sections;
+struct devbus_error config_error;
+
+static void path_of(const char *path, char full[256])
+{
+	snprintf(full, 256, "%s/%s", config_dir, path);
+}
+
+static void open_sections(void)
+{
+	char state[256], vendor[256];
+
+	path_of("state", state);
+	path_of("vendor", vendor);
+	ck_assert_int_eq(sections_open(state, vendor, &sections), 0);
+}
+
+void config_set_up(void)
+{
+	char folder[256];
+
+	snprintf(config_dir, sizeof config_dir, "/tmp/devbus-config-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(config_dir));
+	path_of("state", folder);
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	path_of("vendor", folder);
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	open_sections();
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
+void config_tear_down(void)
+{
+	sections_close(sections);
+	sections = NULL;
+	nftw(config_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void config_restart(void)
+{
+	sections_close(sections);
+	open_sections();
+}
+
+static int set(const struct order *order, const char *values)
+{
+	struct devbus_json *patch = parse(values);
+
+	config_error = (struct devbus_error) { "", "" };
+	int r = sections_set(sections, order, patch, &config_error);
+
+	ck_assert_msg((r < 0) == (config_error.code[0] != '\0'), "%d: %s", r, config_error.code);
+	devbus_json_free(patch);
+	return r;
+}
+
+int config_set(const char *section, const char *values)
+{
+	return config_set_if(section, values, -1);
+}
+
+int config_set_if(const char *section, const char *values, int64_t if_revision)
+{
+	return set(&(const struct order) { section, NULL, NOW, if_revision }, values);
+}
+
+int config_set_by(const char *section, const char *values, const char *command)
+{
+	return set(&(const struct order) { section, command, NOW, -1 }, values);
+}
+
+int config_rollback(const char *section, int64_t revision)
+{
+	config_error = (struct devbus_error) { "", "" };
+	return sections_rollback(
+		sections, &(const struct order) { section, NULL, NOW, -1 }, revision, &config_error);
+}
+
+void config_assert(const char *section, const char *expected)
+{
+	const struct section *found = sections_find(sections, section);
+
+	ck_assert_msg(found, "there is no section %s", section);
+	struct devbus_json *answer = answer_section(found);
+
+	assert_prints(answer, expected);
+	devbus_json_free(answer);
+}
+
+void config_write(const char *path, const char *text)
+{
+	char full[256];
+
+	path_of(path, full);
+	FILE *file = fopen(full, "we");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+bool config_exists(const char *path)
+{
+	char full[256];
+
+	path_of(path, full);
+	return access(full, F_OK) == 0;
+}
+
+void config_delete(const char *path)
+{
+	char full[256];
+
+	path_of(path, full);
+	ck_assert_int_eq(unlink(full), 0);
+}
