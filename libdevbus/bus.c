@@ -71,6 +71,7 @@ int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct de
 		.class = packet->class,
 		.acknowledged = packet->acknowledged,
 		.userdata = packet->userdata,
+		.dropped = packet->dropped,
 		.message = {
 			.topic = packet->topic,
 			.payload = text,

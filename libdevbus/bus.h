@@ -131,6 +131,7 @@ struct bus_packet {
 	size_t correlation_size;
 	void (*acknowledged)(int reason, void *userdata);
 	void *userdata;
+	uint64_t dropped;
 };
 int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct devbus_json *object);
 

@@ -48,6 +48,12 @@ static void note_store(struct devbus *bus, int r)
 		log_error("cannot write the command journal in %s: %s", bus->state_dir, strerror(-r));
 }
 
+/* For the limit of age; INT64_MAX, which is no age, while the clock cannot be trusted: 1970 would be forgotten at once. */
+static int64_t journal_ms(const struct devbus *bus, const struct envelope_event *event)
+{
+	return bus_clock_unsynced(bus) ? INT64_MAX : event->wall_ms;
+}
+
 static int save_event(struct devbus_request *request, const struct envelope_event *event, const char *text)
 {
 	struct devbus *bus = request->bus;
@@ -56,7 +62,7 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 
 	if (request->accepted)
 		return store_command_update(bus->store, request->id, text, event->seq,
-			envelope_phase_final(event->phase), event->wall_ms);
+			envelope_phase_final(event->phase), journal_ms(bus, event));
 	if (request->args && !(args = devbus_json_print(request->args)))
 		return -ENOMEM;
 	r = store_command_add(bus->store, &(struct store_command) {
@@ -66,7 +72,7 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 						  .event = text,
 						  .seq = event->seq,
 						  .final = envelope_phase_final(event->phase),
-						  .wall_ms = event->wall_ms,
+						  .wall_ms = journal_ms(bus, event),
 					  });
 	free(args);
 	if (r == 0)

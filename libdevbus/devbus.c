@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -279,14 +278,16 @@ void devbus_quit(struct devbus *bus)
 	loop_wake(bus->loop);
 }
 
-static void on_signal(int fd, uint32_t events, void *userdata)
-{
-	struct devbus *bus = userdata;
-	struct signalfd_siginfo info;
+/*
+ * A signal handler rather than a mask and a signalfd: a thread that the service started before devbus_run() has the signals
+ * unblocked and would be chosen to die of them, and programs that the service starts would inherit the mask.
+ */
+static struct devbus *_Atomic running;
 
-	(void)events;
-	if (read(fd, &info, sizeof info) == sizeof info)
-		atomic_store(&bus->quit, true);
+static void on_signal(int number)
+{
+	(void)number;
+	devbus_quit(atomic_load(&running));
 }
 
 static int run_until_quit(struct devbus *bus)
@@ -300,23 +301,22 @@ static int run_until_quit(struct devbus *bus)
 
 int devbus_run(struct devbus *bus)
 {
-	struct loop_watch *watch;
+	const struct sigaction quit = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction term, interrupt;
 	sigset_t stop, before;
-	int fd, r;
+	int r;
 
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &stop, &before);
-	fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-	r = fd < 0 ? -errno : loop_watch(bus->loop, fd, EPOLLIN, on_signal, bus, &watch);
-	if (r == 0) {
-		r = run_until_quit(bus);
-		loop_unwatch(watch);
-	}
-	if (fd >= 0)
-		close(fd);
+	atomic_store(&running, bus);
+	sigaction(SIGTERM, &quit, &term);
+	sigaction(SIGINT, &quit, &interrupt);
+	pthread_sigmask(SIG_UNBLOCK, &stop, &before);
+	r = run_until_quit(bus);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sigaction(SIGTERM, &term, NULL);
+	sigaction(SIGINT, &interrupt, NULL);
 	return r;
 }
 

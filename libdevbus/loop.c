@@ -42,6 +42,7 @@ struct loop {
 	struct loop_timer **heap;
 	size_t armed, timers, room; /* armed timers; timers alive; places in the heap */
 	int64_t timer_fd_ms; /* when the timerfd will fire; INT64_MAX: never */
+	int64_t round_ms; /* what is due by then is being run; INT64_MIN: nothing is */
 	struct loop_watch *watches;
 	struct loop_watch *wake_watch, *timer_watch;
 	bool removed_some;
@@ -125,7 +126,7 @@ void loop_timer_set(struct loop_timer *timer, int64_t at_ms)
 {
 	struct loop *loop = timer->loop;
 
-	timer->at_ms = at_ms;
+	timer->at_ms = at_ms > loop->round_ms ? at_ms : loop->round_ms + 1;
 	if (timer->index == NOT_ARMED)
 		heap_put(loop, loop->armed++, timer);
 	heap_up(loop, (size_t)timer->index);
@@ -166,12 +167,14 @@ static void run_timers(struct loop *loop)
 {
 	int64_t now = loop_now_ms(loop);
 
+	loop->round_ms = now;
 	while (loop->armed && loop->heap[0]->at_ms <= now) {
 		struct loop_timer *timer = loop->heap[0];
 
 		loop_timer_stop(timer);
 		timer->fired(timer->userdata);
 	}
+	loop->round_ms = INT64_MIN;
 	arm_timer_fd(loop, loop->armed ? loop->heap[0]->at_ms : INT64_MAX);
 }
 
@@ -261,7 +264,7 @@ int loop_new(const struct clock *clock, struct loop **ret_loop)
 
 	if (!loop)
 		return -ENOMEM;
-	*loop = (struct loop) { .clock = clock, .timer_fd_ms = INT64_MAX };
+	*loop = (struct loop) { .clock = clock, .timer_fd_ms = INT64_MAX, .round_ms = INT64_MIN };
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -16,7 +16,7 @@ struct loop_watch;
 
 /* @clock is borrowed for the loop's life. Returns 0, -ENOMEM, -EMFILE or -ENFILE. */
 int loop_new(const struct clock *clock, struct loop **ret_loop);
-void loop_free(struct loop *loop); /* timers and watches too. NULL is fine */
+void loop_free(struct loop *loop); /* watches too; timers are freed before it. NULL is fine */
 
 /* The fd for a foreign loop, readable when loop_dispatch() has work. */
 int loop_fd(const struct loop *loop);
@@ -30,7 +30,7 @@ int loop_dispatch(struct loop *loop, int timeout_ms);
 /* Makes the loop's fd readable once. From any thread or signal handler. */
 void loop_wake(struct loop *loop);
 
-/* A timer begins unarmed. Arming it never fails. It fires once per arming. */
+/* A timer begins unarmed. Arming it never fails. It fires once per arming; set from inside a timer's function, 1 ms later at the earliest. */
 typedef void loop_timer_fired(void *userdata);
 int loop_timer_new(struct loop *loop, loop_timer_fired *fired, void *userdata, struct loop_timer **ret_timer);
 void loop_timer_set(struct loop_timer *timer, int64_t at_ms); /* monotonic */

@@ -141,6 +141,13 @@ static void count_drop(struct outbox *outbox, enum outbox_class class)
 		outbox->dropped++;
 }
 
+/* What it would have told of earlier ones is still to be told. */
+static void count_lost(struct outbox *outbox, const struct entry *entry)
+{
+	count_drop(outbox, entry->queued.class);
+	outbox->dropped += entry->queued.dropped;
+}
+
 static struct entry *take_waiting(struct outbox *outbox, struct list *lane, struct entry **link)
 {
 	outbox->waiting[(*link)->queued.class]--;
@@ -158,7 +165,7 @@ static bool drop_one(struct outbox *outbox, enum outbox_class most)
 		for (struct entry **link = &lane->first; *link; link = &(*link)->next) {
 			if ((int)(*link)->queued.class != class)
 				continue;
-			count_drop(outbox, class);
+			count_lost(outbox, *link);
 			entry_free(outbox, take_waiting(outbox, lane, link));
 			return true;
 		}
@@ -188,7 +195,7 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 	if (message->message.retained)
 		forget_same_topic(outbox, lane, message->message.topic);
 	while (outbox->bytes + entry->bytes > outbox->limit_bytes) {
-		if (!drop_one(outbox, message->class)) {
+		if (entry->bytes > outbox->limit_bytes || !drop_one(outbox, message->class)) {
 			count_drop(outbox, message->class);
 			free(entry);
 			return -ENOBUFS;
@@ -220,6 +227,8 @@ static bool send_first(struct outbox *outbox, struct list *lane, struct link *li
 		outbox->stats->messages_published++;
 	else
 		log_error("cannot publish on %s: %s", message->topic, strerror(-r));
+	if (r < 0)
+		count_lost(outbox, entry);
 	if (r == 0 && message->qos > 0) {
 		outbox->in_flight++;
 		list_append(&outbox->sent, entry);
@@ -267,7 +276,7 @@ static bool survives(const struct entry *entry)
 static void give_up(struct outbox *outbox, struct entry *entry)
 {
 	if (entry->queued.message.qos == 0)
-		count_drop(outbox, entry->queued.class);
+		count_lost(outbox, entry);
 	entry_free(outbox, entry);
 }
 
@@ -317,4 +326,9 @@ uint64_t outbox_take_dropped(struct outbox *outbox)
 
 	outbox->dropped = 0;
 	return dropped;
+}
+
+void outbox_give_back_dropped(struct outbox *outbox, uint64_t dropped)
+{
+	outbox->dropped += dropped;
 }

@@ -21,6 +21,8 @@ struct outbox_message {
 	/* Called when the broker has acknowledged it (QoS 1); NULL: nobody wants to know. */
 	void (*acknowledged)(int reason, void *userdata);
 	void *userdata;
+	uint64_t
+		dropped; /* what its member `dropped` says: told again by another one if this one is dropped too */
 };
 
 /* @stats is borrowed: messages_published, _refused and _dropped are counted there. 0 or -ENOMEM. */
@@ -49,5 +51,8 @@ size_t outbox_bytes(const struct outbox *outbox);
 
 /* How many events were dropped since the last call; for the member `dropped` of the next one. */
 uint64_t outbox_take_dropped(struct outbox *outbox);
+
+/* That event was not queued: the next one says it. */
+void outbox_give_back_dropped(struct outbox *outbox, uint64_t dropped);
 
 #endif

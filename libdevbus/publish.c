@@ -132,13 +132,6 @@ static int publish_state(struct devbus *bus, const char *topic, struct devbus_js
 
 /* ---- events */
 
-static int mark_dropped(struct devbus *bus, struct devbus_json *object)
-{
-	uint64_t dropped = outbox_take_dropped(bus->outbox);
-
-	return dropped ? devbus_json_set(object, "dropped", devbus_json_new_number((double)dropped)) : 0;
-}
-
 static int publish_event(
 	struct devbus *bus, const struct kind *kind, const char *topic, struct devbus_json *object)
 {
@@ -146,12 +139,16 @@ static int publish_event(
 	int r = envelope_stamp(object, bus_wall_ms(bus), bus_clock_unsynced(bus));
 
 	if (r == 0 && kind->qos > 0)
-		r = mark_dropped(bus, object);
-	if (r < 0) {
+		packet.dropped = outbox_take_dropped(bus->outbox);
+	if (r == 0 && packet.dropped)
+		r = devbus_json_set(object, "dropped", devbus_json_new_number((double)packet.dropped));
+	if (r == 0)
+		r = bus_send_json(bus, &packet, object);
+	else
 		devbus_json_free(object);
-		return r;
-	}
-	return bus_send_json(bus, &packet, object);
+	if (r < 0)
+		outbox_give_back_dropped(bus->outbox, packet.dropped);
+	return r;
 }
 
 static int make_topic(
@@ -165,9 +162,10 @@ static int make_topic(
 int devbus_publish_json(
 	struct devbus *bus, enum devbus_publication what, const char *item, struct devbus_json *object)
 {
-	const struct kind *kind = &kinds[what];
+	bool known = (size_t)what < sizeof kinds / sizeof *kinds;
+	const struct kind *kind = &kinds[known ? what : 0];
 	char topic[TOPIC_SIZE];
-	int r = (size_t)what < sizeof kinds / sizeof *kinds ? 0 : -EINVAL;
+	int r = known ? 0 : -EINVAL;
 
 	if (!object)
 		return -ENOMEM;

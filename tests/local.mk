@@ -21,13 +21,17 @@ if HAVE_CHECK
 unit_tests = \
 	%D%/unit/test-clock \
 	%D%/unit/test-envelope \
+	%D%/unit/test-envelope-command \
+	%D%/unit/test-envelope-time \
 	%D%/unit/test-field \
 	%D%/unit/test-field-text \
 	%D%/unit/test-json \
 	%D%/unit/test-json-values \
 	%D%/unit/test-log \
 	%D%/unit/test-settings \
+	%D%/unit/test-settings-service \
 	%D%/unit/test-store \
+	%D%/unit/test-store-damage \
 	%D%/unit/test-store-faults \
 	%D%/unit/test-topic
 check_PROGRAMS += $(unit_tests)
@@ -36,10 +40,14 @@ endif
 
 # What every test program is linked with.
 LDADD = libdevbus/libcore.la $(CHECK_LIBS)
+%C%_unit_test_store_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_store_faults_LDADD = $(LDADD) $(SQLITE_LIBS)
 
 EXTRA_DIST += \
 	%D%/unit/field-tables.h \
 	%D%/unit/json-text.h \
+	%D%/unit/settings-folder.h \
 	%D%/unit/short-memory.h \
 	%D%/unit/store-folder.h \
 	%D%/unit/unit.h
@@ -47,8 +55,10 @@ EXTRA_DIST += \
 # ---- fuzzers, which replay their corpora unless they were configured with --enable-fuzzing
 
 fuzzers = \
+	%D%/fuzz/fuzz-envelope \
 	%D%/fuzz/fuzz-field \
 	%D%/fuzz/fuzz-json \
+	%D%/fuzz/fuzz-settings \
 	%D%/fuzz/fuzz-topic
 check_PROGRAMS += $(fuzzers)
 
@@ -66,6 +76,10 @@ endif
 %C%_fuzz_fuzz_topic_SOURCES = %D%/fuzz/fuzz-topic.c $(fuzz_main)
 %C%_fuzz_fuzz_topic_LDFLAGS = $(fuzz_ldflags)
 
+%C%_fuzz_fuzz_envelope_SOURCES = %D%/fuzz/fuzz-envelope.c $(fuzz_main)
+%C%_fuzz_fuzz_envelope_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_fuzz_settings_SOURCES = %D%/fuzz/fuzz-settings.c $(fuzz_main)
+%C%_fuzz_fuzz_settings_LDFLAGS = $(fuzz_ldflags)
 TESTS += %D%/fuzz/replay-all.sh
 EXTRA_DIST += %D%/fuzz/replay-all.sh %D%/fuzz/corpus
 

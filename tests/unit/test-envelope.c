@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define ID_64 "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789._:-xy"
-
 /* The value of a text that is known to be good. */
 static struct devbus_json *parse(const char *text)
 {
@@ -191,64 +189,6 @@ START_TEST(test_stale)
 }
 END_TEST
 
-/* ---- commands */
-
-static const struct {
-	const char *text;
-	int r;
-	const char *id;
-	bool args, expires;
-} commands[] = {
-	{ "{\"id\":\"a\"}", 0, "a", false, false },
-	{ "{\"id\":\"" ID_64 "\"}", 0, ID_64, false, false },
-	{ "{\"id\":\"a\",\"args\":{}}", 0, "a", true, false },
-	{ "{\"id\":\"a\",\"args\":{\"x\":1},\"expires\":\"2026-01-31T12:00:00Z\"}", 0, "a", true, true },
-	{ "{\"id\":\"a\",\"other\":[]}", 0, "a", false, false },
-	{ "{}", -EINVAL, "", false, false },
-	{ "[]", -EINVAL, "", false, false },
-	{ "\"a\"", -EINVAL, "", false, false },
-	{ "{\"id\":null}", -EINVAL, "", false, false },
-	{ "{\"id\":7}", -EINVAL, "", false, false },
-	{ "{\"id\":\"\"}", -EINVAL, "", false, false },
-	{ "{\"id\":\"" ID_64 "x\"}", -EINVAL, "", false, false },
-	{ "{\"id\":\"a b\"}", -EINVAL, "", false, false },
-	{ "{\"id\":\"a/b\"}", -EINVAL, "", false, false },
-	{ "{\"id\":\"\xc3\xa4\"}", -EINVAL, "", false, false },
-	{ "{\"id\":\"a\",\"args\":[]}", -EINVAL, "a", false, false },
-	{ "{\"id\":\"a\",\"args\":null}", -EINVAL, "a", false, false },
-	{ "{\"id\":\"a\",\"args\":{},\"expires\":\"soon\"}", -EINVAL, "a", false, false },
-	{ "{\"id\":\"a\",\"expires\":1769860800}", -EINVAL, "a", false, false },
-	{ "{\"id\":\"a\",\"expires\":null}", -EINVAL, "a", false, false },
-};
-
-START_TEST(test_command)
-{
-	struct devbus_json *object = parse(commands[_i].text);
-	struct envelope_command command = { .id = "before" };
-	struct devbus_error error = { "untouched", "untouched" };
-	const int r = commands[_i].r;
-
-	ck_assert_int_eq(envelope_command_read(object, &command, &error), r);
-	ck_assert_str_eq(command.id, commands[_i].id);
-	ck_assert_ptr_eq(command.args, commands[_i].args ? devbus_json_get(object, "args") : NULL);
-	ck_assert_int_eq(command.expires, commands[_i].expires);
-	ck_assert_int_eq(command.expires_wall_ms, commands[_i].expires ? 1769860800000 : 0);
-	ck_assert_str_eq(error.code, r == 0 ? "untouched" : DEVBUS_E_MALFORMED);
-	ck_assert_int_eq(envelope_command_read(object, &command, NULL), r);
-	devbus_json_free(object);
-}
-END_TEST
-
-START_TEST(test_no_command)
-{
-	struct envelope_command command;
-
-	ck_assert_int_eq(envelope_command_read(NULL, &command, NULL), -EINVAL);
-	ck_assert_str_eq(command.id, "");
-	ck_assert(!envelope_id_valid(NULL));
-}
-END_TEST
-
 /* ---- events */
 
 #define STAMP "\"time\":\"2026-01-31T12:00:00.000Z\",\"seq\":5"
@@ -421,8 +361,6 @@ int main(void)
 	tcase_add_loop_test(tests, test_status, 0, LENGTH(statuses));
 	tcase_add_loop_test(tests, test_bad_status, 0, LENGTH(bad_statuses));
 	tcase_add_loop_test(tests, test_stale, 0, LENGTH(stales));
-	tcase_add_loop_test(tests, test_command, 0, LENGTH(commands));
-	tcase_add_test(tests, test_no_command);
 	tcase_add_loop_test(tests, test_event, 0, LENGTH(events));
 	tcase_add_test(tests, test_event_copies_the_result);
 	tcase_add_test(tests, test_unknown_phase);

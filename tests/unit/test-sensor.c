@@ -188,6 +188,28 @@ START_TEST(twins_without_a_device_are_numbered_in_order)
 }
 END_TEST
 
+START_TEST(twins_with_labels_get_their_places)
+{
+	tree_make(&tree, NULL);
+	for (int i = 0; i < 2; i++) {
+		const char *const folders[] = { "sys/class/hwmon/hwmon0", "sys/class/hwmon/hwmon1" };
+		char path[64];
+
+		snprintf(path, sizeof path, "%s/name", folders[i]);
+		tree_write(&tree, path, "nvme");
+		snprintf(path, sizeof path, "%s/device", folders[i]);
+		tree_link(&tree, path, i ? "../../nvme1" : "../../nvme0");
+		snprintf(path, sizeof path, "%s/temp1_input", folders[i]);
+		tree_write(&tree, path, "1000");
+		snprintf(path, sizeof path, "%s/temp1_label", folders[i]);
+		tree_write(&tree, path, "Composite");
+	}
+	scan();
+	ck_assert_ptr_nonnull(find("nvme-nvme0-composite"));
+	ck_assert_ptr_nonnull(find("nvme-nvme1-composite"));
+}
+END_TEST
+
 static void put_chip(const char *name, const char *label)
 {
 	tree_write(&tree, "sys/class/hwmon/hwmon0/name", name);
@@ -354,6 +376,7 @@ int main(void)
 	tcase_add_test(tests, the_disk_has_a_size);
 	tcase_add_test(tests, ids_do_not_depend_on_hwmon_numbers);
 	tcase_add_test(tests, twins_without_a_device_are_numbered_in_order);
+	tcase_add_test(tests, twins_with_labels_get_their_places);
 	tcase_add_loop_test(tests, ids_are_topic_levels, 0, LENGTH(names));
 	tcase_add_test(tests, too_many_are_left_out);
 	tcase_add_loop_test(tests, only_numbers_are_numbers, 0, LENGTH(numbers));
