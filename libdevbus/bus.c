@@ -4,7 +4,7 @@
  * broker that comes back is not met by all services at once. What was subscribed is subscribed again before the
  * connection counts as there.
  */
-#include "bus.h"
+#include "durable.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +59,10 @@ int bus_send(struct devbus *bus, const struct outbox_message *message)
 		return 0;
 	}
 	r = outbox_add(bus->outbox, message);
-	if (r == 0 && bus->connected)
+	if (r == 0 && bus->connected) {
+		subscriptions_ask(bus); /* first: the message may be a call whose answer needs one */
 		outbox_send(bus->outbox, bus->link);
+	}
 	return r;
 }
 
@@ -106,6 +108,8 @@ int bus_parse(const struct devbus *bus, const struct link_message *message, stru
 	}
 	if (message->payload_size > 0) {
 		r = devbus_json_parse(message->payload, message->payload_size, &value, ret_error);
+		if (r == -ENOMEM)
+			error_set(ret_error, DEVBUS_E_INTERNAL, "out of memory");
 		if (r < 0)
 			return r;
 		if (devbus_json_type(value) != DEVBUS_JSON_OBJECT) {
@@ -217,9 +221,11 @@ static void on_connected(void *userdata)
 	if (bus->status)
 		status_connected(bus);
 	states_connected(bus);
+	subscriptions_ask(bus); /* before the calls: an answer may need one that was added meanwhile */
 	calls_connected(bus);
+	echo_connected(bus);
+	durable_connected(bus);
 	outbox_send(bus->outbox, bus->link);
-	subscriptions_ask(bus);
 }
 
 static void on_lost(void *userdata, const char *reason)
@@ -235,6 +241,7 @@ static void on_lost(void *userdata, const char *reason)
 	else
 		bus->stats.connect_failures++;
 	outbox_lost(bus->outbox);
+	durable_lost(bus);
 	if (bus->closing)
 		return;
 	/* A service that waits for its broker says so once, not at every attempt. */
@@ -250,6 +257,7 @@ static void on_published(void *userdata, uint32_t token, int reason)
 	struct devbus *bus = userdata;
 
 	outbox_acknowledge(bus->outbox, token, reason);
+	subscriptions_ask(bus);
 	outbox_send(bus->outbox, bus->link);
 }
 

@@ -35,6 +35,8 @@ struct status;
 struct states;
 struct calls;
 struct server;
+struct durable;
+struct echo;
 struct configured;
 struct public_sources;
 
@@ -52,8 +54,9 @@ struct bus_subscription {
 
 struct devbus {
 	char name[TOPIC_LEVEL_MAX + 1];
-	const char *version;
+	char *version;
 	char *config_dir;
+	char *http_proxy; /* as it was in the environment */
 	unsigned flags;
 	struct settings settings;
 	char *password;
@@ -84,6 +87,8 @@ struct devbus {
 	struct states *states;
 	struct calls *calls;
 	struct server *server;
+	struct echo *echo; /* NULL: a caller */
+	struct durable *durable; /* NULL: a caller */
 	struct configured *configured;
 	struct public_sources *sources;
 	uint64_t refusals_told; /* by devbus_flush() */

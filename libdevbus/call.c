@@ -222,13 +222,12 @@ static int add(struct devbus *bus, const struct devbus_call *from, char *payload
 {
 	struct calls *calls = bus->calls;
 	uint32_t timeout_ms = from->timeout_ms ? from->timeout_ms : TIMEOUT_DEFAULT_MS;
-	struct call *call = malloc(sizeof *call);
+	struct call *call = malloc(sizeof *call), **end = &calls->first;
 	int r;
 
 	if (!call)
 		return -ENOMEM;
 	*call = (struct call) {
-		.next = calls->first,
 		.correlation = { calls->run, ++calls->last_id },
 		.deadline_ms = loop_now_ms(bus->loop) + timeout_ms,
 		.payload = payload,
@@ -240,7 +239,9 @@ static int add(struct devbus *bus, const struct devbus_call *from, char *payload
 		free(call);
 		return r;
 	}
-	calls->first = call;
+	while (*end)
+		end = &(*end)->next;
+	*end = call; /* in order: those made while away are sent in it */
 	calls->count++;
 	*ret_call = call;
 	return 0;
@@ -313,13 +314,16 @@ int devbus_call_wait(struct devbus *bus, const struct devbus_call *call, struct 
 {
 	struct waiting waiting = { .ret_result = ret_result, .ret_error = ret_error };
 	struct devbus_call copy = *call;
+	uint64_t id = 0;
 	int r;
 
 	copy.handler = on_decided;
 	copy.userdata = &waiting;
-	r = devbus_call(bus, &copy, NULL);
+	r = devbus_call(bus, &copy, &id);
 	while (r == 0 && !waiting.decided)
 		r = loop_dispatch(bus->loop, WAIT_STEP_MS);
+	if (r < 0 && !waiting.decided)
+		devbus_cancel(bus, id); /* its handler must not find us gone */
 	return r < 0 ? r : waiting.result;
 }
 
@@ -337,7 +341,12 @@ int calls_new(struct devbus *bus)
 		return -EIO;
 	snprintf(run, sizeof run, "%016" PRIx64, bus->calls->run);
 	r = topic_make(bus->calls->reply_topic, "service", bus->settings.user, "reply", run);
-	return r < 0 ? r : loop_timer_new(bus->loop, deadline_due, bus, &bus->calls->deadline);
+	if (r < 0) {
+		log_error("user = %s: write a name of [a-z0-9_-]{1,64}; answers come to service/<user>/reply",
+			bus->settings.user);
+		return r;
+	}
+	return loop_timer_new(bus->loop, deadline_due, bus, &bus->calls->deadline);
 }
 
 void calls_free(struct devbus *bus)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * The door to the cloud: cloud/command/<service>/<command> in, its life as events on the mirrored topic out (protocol 4). The
- * journal makes the promise: each state is on disk before it is told or acted on, so that a command survives a crash and
- * never runs twice. Rejections are journalled as well: an id has exactly one final state.
+ * The door to the cloud, inwards: cloud/command/<service>/<command> (protocol 4). An id that is known is answered from the
+ * journal and does not run again.
  */
-#include "serve.h"
+#include "command.h"
+#include "durable.h"
 #include "server.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -12,179 +12,22 @@
 
 enum { DAY_MS = 24 * 3600 * 1000, PRUNE_EVERY_MS = 3600 * 1000, PRUNE_SHARE = 8 };
 
-/* ---- telling */
-
-static int publish_text(struct devbus *bus, const char *command, const char *text)
-{
-	char topic[TOPIC_SIZE];
-	struct outbox_message message = {
-		.class = OUTBOX_COMMAND,
-		.message = { .topic = topic, .payload = text, .payload_size = strlen(text), .qos = 1 },
-	};
-	int r = topic_make(topic, "cloud", "event", bus->name, command);
-
-	return r < 0 ? r : bus_send(bus, &message);
-}
-
-static char *print_event(const struct devbus *bus, struct envelope_event *event)
-{
-	struct devbus_json *object;
-	char *text;
-
-	event->wall_ms = bus_wall_ms(bus);
-	event->clock_unsynced = bus_clock_unsynced(bus);
-	if (envelope_event_write(event, &object) < 0)
-		return NULL;
-	text = devbus_json_print(object);
-	devbus_json_free(object);
-	return text;
-}
-
-static void note_store(struct devbus *bus, int r)
-{
-	status_problem(
-		bus, STATUS_STORE, r < 0 && r != -EEXIST ? "the command journal cannot be written" : NULL);
-	if (r < 0)
-		log_error("cannot write the command journal in %s: %s", bus->state_dir, strerror(-r));
-}
-
-/* For the limit of age; INT64_MAX, which is no age, while the clock cannot be trusted: 1970 would be forgotten at once. */
-static int64_t journal_ms(const struct devbus *bus, const struct envelope_event *event)
-{
-	return bus_clock_unsynced(bus) ? INT64_MAX : event->wall_ms;
-}
-
-static int save_event(struct devbus_request *request, const struct envelope_event *event, const char *text)
-{
-	struct devbus *bus = request->bus;
-	char *args = NULL;
-	int r;
-
-	if (request->accepted)
-		return store_command_update(bus->store, request->id, text, event->seq,
-			envelope_phase_final(event->phase), journal_ms(bus, event));
-	if (request->args && !(args = devbus_json_print(request->args)))
-		return -ENOMEM;
-	r = store_command_add(bus->store, &(struct store_command) {
-						  .id = request->id,
-						  .method = request->name,
-						  .args = args,
-						  .event = text,
-						  .seq = event->seq,
-						  .final = envelope_phase_final(event->phase),
-						  .wall_ms = journal_ms(bus, event),
-					  });
-	free(args);
-	if (r == 0)
-		bus->server->journal_count++;
-	return r;
-}
-
-/* To the journal first, then to the cloud. */
-static int tell(struct devbus_request *request, struct envelope_event *event)
-{
-	struct devbus *bus = request->bus;
-	char *text;
-	int r;
-
-	event->id = request->id;
-	event->seq = store_next_seq(bus->store);
-	text = print_event(bus, event);
-	if (!text)
-		return -ENOMEM;
-	r = save_event(request, event, text);
-	note_store(bus, r);
-	if (r == 0)
-		r = publish_text(bus, request->name, text);
-	free(text);
-	return r;
-}
-
-/* An answer that has no record of its own: no id could be read, it is somebody else's, or the disk is full. */
-static void reject_unrecorded(
-	struct devbus *bus, const char *command, const char *id, const struct devbus_error *error)
-{
-	struct envelope_event event = {
-		.id = id && id[0] ? id : NULL,
-		.phase = ENVELOPE_REJECTED,
-		.error_code = error->code,
-		.error_message = error->message,
-	};
-	char *text;
-
-	bus->stats.commands_rejected++;
-	if (store_take_seq(bus->store, &event.seq) < 0)
-		event.seq = 0;
-	text = print_event(bus, &event);
-	if (text)
-		publish_text(bus, command, text);
-	free(text);
-}
-
-int command_progress(struct devbus_request *request, int percent, const char *step, const char *message)
-{
-	return tell(request, &(struct envelope_event) {
-				     .phase = ENVELOPE_RUNNING,
-				     .percent = percent > 100 ? 100 : percent,
-				     .step = step,
-				     .message = message,
-			     });
-}
-
-/* ---- the door */
-
-static int command_succeed(struct devbus_request *request, struct devbus_json *result)
-{
-	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_SUCCEEDED, .result = result });
-
-	devbus_json_free(result);
-	return r;
-}
-
-/* Before it was accepted, failing is rejecting. */
-static int command_fail(struct devbus_request *request, const char *code, const char *message)
-{
-	struct envelope_event event = {
-		.phase = request->accepted ? ENVELOPE_FAILED : ENVELOPE_REJECTED,
-		.error_code = code,
-		.error_message = message,
-	};
-
-	if (!request->accepted)
-		request->bus->stats.commands_rejected++;
-	return tell(request, &event);
-}
-
-static int command_accept(struct devbus_request *request)
-{
-	struct devbus *bus = request->bus;
-	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_ACCEPTED });
-
-	if (r == 0 || r == -ENOBUFS) { /* it is in the journal, which is what the promise needs */
-		request->accepted = true;
-		return 0;
-	}
-	struct devbus_error error;
-
-	error_set(&error, DEVBUS_E_IO_ERROR, "the command journal cannot be written: %s", strerror(-r));
-	reject_unrecorded(bus, request->name, request->id, &error);
-	request_free(request);
-	return r;
-}
-
-const struct door command_door = {
-	.succeed = command_succeed,
-	.fail = command_fail,
-	.accept = command_accept,
-};
-
 /* ---- ids that are known */
 
-struct repeat {
-	struct devbus *bus;
-	const char *command;
-	const struct envelope_command *envelope;
+/* A copy of what is needed of the record: the store must be left alone while it is read. */
+struct known {
+	char method[TOPIC_LEVEL_MAX + 1];
+	char *args, *event;
 };
+
+static void copy_known(const struct store_command *record, void *userdata)
+{
+	struct known *known = userdata;
+
+	strncpy(known->method, record->method, sizeof known->method - 1);
+	known->args = record->args ? strdup(record->args) : NULL;
+	known->event = strdup(record->event);
+}
 
 static bool same_args(const char *known, const struct devbus_json *args)
 {
@@ -198,19 +41,20 @@ static bool same_args(const char *known, const struct devbus_json *args)
 	return same;
 }
 
-static void on_known(const struct store_command *record, void *userdata)
+static void on_known(struct devbus *bus, const char *command, const struct envelope_command *envelope,
+	const struct known *known)
 {
-	const struct repeat *repeat = userdata;
 	struct devbus_error error;
 
-	repeat->bus->stats.commands_repeated++;
-	if (strcmp(record->method, repeat->command) == 0 && same_args(record->args, repeat->envelope->args)) {
-		publish_text(repeat->bus, record->method, record->event);
+	bus->stats.commands_repeated++;
+	if (strcmp(known->method, command) == 0 && same_args(known->args, envelope->args)) {
+		if (known->event)
+			command_publish(bus, command, known->event);
 		return;
 	}
-	error_set(&error, DEVBUS_E_DUPLICATE_ID, "this id was used for %s with other arguments",
-		record->method);
-	reject_unrecorded(repeat->bus, repeat->command, repeat->envelope->id, &error);
+	error_set(
+		&error, DEVBUS_E_DUPLICATE_ID, "this id was used for %s with other arguments", known->method);
+	command_reject(bus, command, envelope->id, &error);
 }
 
 /* ---- commands that come in */
@@ -266,7 +110,7 @@ static void on_new(struct devbus *bus, const char *command, const struct link_me
 		error_set(&error, r == -EBUSY ? DEVBUS_E_BUSY : DEVBUS_E_IO_ERROR, "%s",
 			r == -EBUSY ? "too many unfinished commands (settings journal_max, pending_calls_max)"
 				    : strerror(-r));
-		reject_unrecorded(bus, command, envelope->id, &error);
+		command_reject(bus, command, envelope->id, &error);
 		return;
 	}
 	strcpy(request->id, envelope->id);
@@ -277,22 +121,38 @@ static void on_object(struct devbus *bus, const char *command, const struct link
 	const struct devbus_json *object)
 {
 	struct envelope_command envelope = { 0 };
+	struct known known = { 0 };
 	struct devbus_error error = { 0 };
 	int r = envelope_command_read(object, &envelope, &error);
 
 	if (r < 0) {
-		reject_unrecorded(bus, command, envelope.id, &error);
+		command_reject(bus, command, envelope.id, &error);
 		return;
 	}
-	r = store_command_find(bus->store, envelope.id, on_known,
-		&(struct repeat) { .bus = bus, .command = command, .envelope = &envelope });
+	r = store_command_find(bus->store, envelope.id, copy_known, &known);
+	if (r == 0)
+		on_known(bus, command, &envelope, &known);
+	free(known.args);
+	free(known.event);
 	if (r == -ENOENT) {
 		on_new(bus, command, message, &envelope);
 	} else if (r < 0) {
-		note_store(bus, r);
+		command_note_store(bus, r);
 		error_set(&error, DEVBUS_E_IO_ERROR, "the command journal cannot be read: %s", strerror(-r));
-		reject_unrecorded(bus, command, envelope.id, &error);
+		command_reject(bus, command, envelope.id, &error);
 	}
+}
+
+/* No command: it has no id and no answer (protocol 6.5). */
+static void on_ack(struct devbus *bus, const struct link_message *message)
+{
+	struct devbus_json *object = NULL;
+
+	if (bus_parse(bus, message, &object, NULL) == 0 && object)
+		durable_confirmed_by_cloud(bus, object);
+	else
+		bus->stats.messages_malformed++;
+	devbus_json_free(object);
 }
 
 static void on_command(struct devbus *bus, const struct link_message *message, void *userdata)
@@ -303,6 +163,10 @@ static void on_command(struct devbus *bus, const struct link_message *message, v
 	int r;
 
 	(void)userdata;
+	if (topic_matches("cloud/command/+/ack", message->topic)) {
+		on_ack(bus, message);
+		return;
+	}
 	bus->stats.commands_received++;
 	if (topic_level(message->topic, 3, command) < 0) {
 		bus->stats.messages_malformed++; /* the mirrored topic would be refused as well */
@@ -316,7 +180,7 @@ static void on_command(struct devbus *bus, const struct link_message *message, v
 		r = -EBADMSG;
 	}
 	if (r < 0)
-		reject_unrecorded(bus, command, NULL, &error);
+		command_reject(bus, command, NULL, &error);
 	else
 		on_object(bus, command, message, object);
 	devbus_json_free(object);

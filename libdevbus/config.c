@@ -24,6 +24,10 @@ static void apply(struct devbus *bus, const struct devbus_json *values)
 	int64_t entered_ms;
 	int r = value ? devbus_fields_read(configured->fields, values, value, &error) : -ENOMEM;
 
+	if (r == 0 && !values) {
+		error_set(&error, DEVBUS_E_MALFORMED, "the message has no values");
+		r = -EINVAL;
+	}
 	if (r == 0) {
 		entered_ms = bus_enter(bus);
 		configured->handler(bus, value, configured->userdata);

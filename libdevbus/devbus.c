@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Opening, running and closing a bus: where the modules are put together. */
-#include "bus.h"
+#include "durable.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -155,6 +155,10 @@ static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 		r = open_state(bus);
 		if (r == 0)
 			r = status_new(bus);
+		if (r == 0)
+			r = durable_new(bus);
+		if (r == 0)
+			r = echo_new(bus);
 	}
 	return r;
 }
@@ -165,10 +169,10 @@ static int open_bus(struct devbus *bus, const struct devbus_options *options, co
 
 	bus->lock_fd = -1;
 	bus->flags = options->flags;
-	bus->version = options->version ? options->version : devbus_version();
+	bus->version = strdup(options->version ? options->version : devbus_version());
 	snprintf(bus->name, sizeof bus->name, "%s", options->name);
 	bus->config_dir = strdup(settings_config_dir(options->config_dir));
-	if (!bus->config_dir)
+	if (!bus->version || !bus->config_dir)
 		return -ENOMEM;
 	r = read_settings(bus, options);
 	if (r == 0)
@@ -189,6 +193,8 @@ static bool free_bus(struct devbus *bus)
 
 	sources_free(bus);
 	server_free(bus);
+	durable_free(bus);
+	echo_free(bus);
 	config_free(bus);
 	if (bus->link)
 		left_behind = bus->link->functions->free(bus->link);
@@ -206,9 +212,20 @@ static bool free_bus(struct devbus *bus)
 	if (bus->password)
 		explicit_bzero(bus->password, strlen(bus->password));
 	free(bus->password);
+	free(bus->version);
+	free(bus->http_proxy);
 	free(bus->config_dir);
 	free(bus);
 	return left_behind;
+}
+
+/* Paho obeys it even for loopback. */
+static void take_http_proxy(struct devbus *bus)
+{
+	const char *proxy = getenv("http_proxy");
+
+	bus->http_proxy = proxy ? strdup(proxy) : NULL;
+	unsetenv("http_proxy");
 }
 
 int bus_open(const struct devbus_options *options, const struct bus_parts *parts, struct devbus **ret_bus)
@@ -225,8 +242,9 @@ int bus_open(const struct devbus_options *options, const struct bus_parts *parts
 	log_set_name(options->name);
 	if (atomic_flag_test_and_set(&is_open))
 		return -EBUSY;
-	unsetenv("http_proxy"); /* Paho obeys it even for loopback */
 	bus = calloc(1, sizeof *bus);
+	if (bus)
+		take_http_proxy(bus);
 	r = bus ? open_bus(bus, options, parts) : -ENOMEM;
 	if (r < 0) {
 		if (bus)
@@ -253,6 +271,8 @@ void devbus_close(struct devbus *bus)
 {
 	if (!bus)
 		return;
+	bus->closing = true;
+	sources_free(bus);
 	if (bus->status)
 		status_offline(bus, "stopped");
 	bus_disconnect(bus, bus->settings.stop_timeout_ms);
@@ -325,7 +345,7 @@ int devbus_flush(struct devbus *bus, uint32_t timeout_ms)
 	int64_t until_ms = loop_now_ms(bus->loop) + timeout_ms;
 	int r = 0;
 
-	while (r == 0 && outbox_count(bus->outbox)) {
+	while (r == 0 && outbox_count(bus->outbox) + durable_count(bus) > 0) {
 		if (loop_now_ms(bus->loop) >= until_ms)
 			return -ETIMEDOUT;
 		r = loop_dispatch(bus->loop, FLUSH_STEP_MS);
@@ -346,6 +366,11 @@ const char *devbus_name(const struct devbus *bus)
 const char *devbus_device_id(const struct devbus *bus)
 {
 	return bus->settings.device_id;
+}
+
+const char *devbus_http_proxy(const struct devbus *bus)
+{
+	return bus->http_proxy;
 }
 
 bool devbus_connected(const struct devbus *bus)

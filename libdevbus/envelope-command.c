@@ -136,7 +136,8 @@ int envelope_event_write(const struct envelope_event *event, struct devbus_json 
 		      : devbus_json_set(object, "id", devbus_json_new_null());
 	if (r < 0 || (r = envelope_put_text(object, "state", phase->name)) < 0 ||
 		(r = envelope_stamp(object, event->wall_ms, event->clock_unsynced)) < 0 ||
-		(r = envelope_put_number(object, "seq", (double)event->seq)) < 0)
+		(r = envelope_put_text(object, "stream", event->stream)) < 0 ||
+		(event->seq && (r = envelope_put_number(object, "seq", (double)event->seq)) < 0))
 		return envelope_finish(r, object, ret_object);
 	r = phase->put ? phase->put(object, event) : 0;
 	return envelope_finish(r, object, ret_object);

@@ -72,7 +72,8 @@ struct envelope_event {
 	enum envelope_phase phase;
 	int64_t wall_ms;
 	bool clock_unsynced;
-	uint64_t seq;
+	const char *stream; /* NULL: not written */
+	uint64_t seq; /* 0: not written */
 	int percent; /* running: negative: not written */
 	const char *step, *message; /* running: NULL: not written */
 	struct devbus_json *result; /* succeeded: copied into the event; NULL: {} */

@@ -6,6 +6,7 @@
  */
 #include "handoff.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -117,7 +118,8 @@ int handoff_start(struct handoff *handoff, void *work)
 	if (!errand)
 		return -ENOMEM;
 	/* A descriptor of its own: one that is abandoned may outlive the hand-over. */
-	*errand = (struct errand) { handoff->functions, work, RUNNING, dup(handoff->done_fd) };
+	*errand = (struct errand) { handoff->functions, work, RUNNING,
+		fcntl(handoff->done_fd, F_DUPFD_CLOEXEC, 0) };
 	if (errand->done_fd < 0) {
 		r = -errno;
 		free(errand);

@@ -8,6 +8,7 @@ devbusinclude_HEADERS = \
 	include/devbus/devbus.h \
 	include/devbus/error.h \
 	include/devbus/field.h \
+	include/devbus/file.h \
 	include/devbus/json.h
 
 # What the library is made of, also linked by tests, which see more than the map lets out. By floors: a file
@@ -35,6 +36,7 @@ libdevbus_floor1 = \
 	%D%/envelope-command.c \
 	%D%/envelope-status.c \
 	%D%/envelope-time.c \
+	%D%/file.c \
 	%D%/handoff.c %D%/handoff.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/settings.c %D%/settings.h \
@@ -45,6 +47,7 @@ libdevbus_floor1 = \
 	%D%/store.c %D%/store.h \
 	%D%/store-file.c %D%/store-internal.h \
 	%D%/store-journal.c \
+	%D%/store-outbox.c \
 	%D%/store-sql.c
 
 libdevbus_floor2 = \
@@ -57,10 +60,15 @@ libdevbus_floor2 = \
 libdevbus_floor3 = \
 	%D%/bus.c %D%/bus.h \
 	%D%/call.c \
-	%D%/command.c \
+	%D%/command.c %D%/command.h \
 	%D%/command-resume.c \
+	%D%/command-tell.c \
 	%D%/config.c \
 	%D%/devbus.c \
+	%D%/durable.c %D%/durable.h \
+	%D%/durable-write.c \
+	%D%/echo.c \
+	%D%/main.c \
 	%D%/outbox.c %D%/outbox.h \
 	%D%/publish.c \
 	%D%/request.c \
@@ -70,7 +78,7 @@ libdevbus_floor3 = \
 	%D%/subscribe.c \
 	%D%/subscriptions.c
 
-%C%_libcore_la_LIBADD = $(PAHO_LIBS) $(CJSON_LIBS) $(SQLITE_LIBS)
+%C%_libcore_la_LIBADD = $(PAHO_LIBS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
 
 # The map alone decides what is seen: see doc/api-promise.md.
 %C%_libdevbus_la_SOURCES =

@@ -163,7 +163,7 @@ static bool drop_one(struct outbox *outbox, enum outbox_class most)
 		if (!outbox->waiting[class])
 			continue;
 		for (struct entry **link = &lane->first; *link; link = &(*link)->next) {
-			if ((int)(*link)->queued.class != class)
+			if ((int)(*link)->queued.class != class || (*link)->queued.stored)
 				continue;
 			count_lost(outbox, *link);
 			entry_free(outbox, take_waiting(outbox, lane, link));
@@ -270,7 +270,8 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 
 static bool survives(const struct entry *entry)
 {
-	return entry->queued.class != OUTBOX_CONTROL && entry->queued.message.qos > 0;
+	return entry->queued.class != OUTBOX_CONTROL && entry->queued.message.qos > 0 &&
+	       !entry->queued.stored;
 }
 
 static void give_up(struct outbox *outbox, struct entry *entry)

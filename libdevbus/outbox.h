@@ -18,6 +18,7 @@ enum outbox_class { OUTBOX_TELEMETRY, OUTBOX_EVENT, OUTBOX_COMMAND, OUTBOX_CONTR
 struct outbox_message {
 	enum outbox_class class;
 	struct link_message message;
+	bool stored; /* it is on disk: whoever put it here puts it here again after a loss; never dropped */
 	/* Called when the broker has acknowledged it (QoS 1); NULL: nobody wants to know. */
 	void (*acknowledged)(int reason, void *userdata);
 	void *userdata;

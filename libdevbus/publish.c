@@ -3,7 +3,7 @@
  * Publishing and subscribing by kind rather than by topic. States are kept here as well, because the broker may forget them
  * or come back with older ones: they are published again at every connect (protocol 3.3).
  */
-#include "bus.h"
+#include "durable.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,10 +142,12 @@ static int publish_event(
 		packet.dropped = outbox_take_dropped(bus->outbox);
 	if (r == 0 && packet.dropped)
 		r = devbus_json_set(object, "dropped", devbus_json_new_number((double)packet.dropped));
-	if (r == 0)
-		r = bus_send_json(bus, &packet, object);
-	else
+	if (r < 0)
 		devbus_json_free(object);
+	else if (kind->durable)
+		r = durable_publish(bus, kind->class, topic, object);
+	else
+		r = bus_send_json(bus, &packet, object);
 	if (r < 0)
 		outbox_give_back_dropped(bus->outbox, packet.dropped);
 	return r;
@@ -173,8 +175,6 @@ int devbus_publish_json(
 		r = -EINVAL;
 	if (r == 0 && (bus->flags & DEVBUS_CALLER))
 		r = -EPERM;
-	if (r == 0 && kind->durable)
-		r = -ENOTSUP;
 	if (r == 0)
 		r = make_topic(bus, kind, item, topic);
 	if (r < 0) {
@@ -197,17 +197,14 @@ int devbus_publish_topic(
 	struct devbus *bus, const char *topic, int qos, bool retain, struct devbus_json *object)
 {
 	struct bus_packet packet = { .class = OUTBOX_EVENT, .topic = topic, .qos = qos, .retain = retain };
-	int r = 0;
+	struct outbox_message clear = {
+		.class = OUTBOX_EVENT,
+		.message = { .topic = topic, .payload = "", .qos = qos, .retained = retain },
+	};
 
-	if (!object)
-		return -ENOMEM;
-	if (!(bus->flags & DEVBUS_CALLER))
-		r = -EPERM;
-	else if (!topic_name_valid(topic) || qos < 0 || qos > 1)
-		r = -EINVAL;
-	if (r < 0) {
+	if (!topic_name_valid(topic) || qos < 0 || qos > 1) {
 		devbus_json_free(object);
-		return r;
+		return -EINVAL;
 	}
-	return bus_send_json(bus, &packet, object);
+	return object ? bus_send_json(bus, &packet, object) : bus_send(bus, &clear);
 }

@@ -4,6 +4,7 @@
  * 5). An answer goes only to service/<caller>/reply/...: a service must not be made to publish where its caller may not.
  */
 #include "serve.h"
+#include "durable.h"
 #include "server.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -40,6 +41,11 @@ const struct devbus_field stats_fields[] = {
 	COUNTER(subscriptions_refused, .description = "answers of the broker that refused a subscription"),
 	COUNTER(handlers_slow, .description = "handlers that blocked past half of the keep-alive"),
 	COUNTER(handler_slowest_ms, .description = "longest time that a handler took, in ms"),
+	COUNTER(events_waiting, .description = "durable events on disk, not confirmed now"),
+	COUNTER(events_bytes, .description = "their room, in bytes"),
+	COUNTER(events_limit_bytes, .description = "limit of it, in bytes"),
+	COUNTER(events_confirmed, .description = "durable events confirmed from beyond the bridge"),
+	COUNTER(events_dropped, .description = "durable events given up: no room, too old, or refused"),
 	COUNTER(queue_messages, .description = "messages waiting for the broker now"),
 	COUNTER(queue_bytes, .description = "their memory, in bytes"),
 	COUNTER(queue_limit_bytes, .description = "limit of it, in bytes"),
@@ -57,7 +63,10 @@ static int on_stats(struct devbus_request *request, const void *args, void *user
 
 	(void)args, (void)userdata;
 	for (size_t i = 0; i < bus->subscription_count; i++)
-		stats.subscriptions += bus->subscriptions[i] != NULL;
+		stats.subscriptions += bus->subscriptions[i] && !bus->subscriptions[i]->removed;
+	stats.events_waiting = durable_count(bus);
+	stats.events_bytes = store_outbox_size(bus->store).bytes;
+	stats.events_limit_bytes = bus->settings.outbox_limit_bytes;
 	stats.queue_messages = outbox_count(bus->outbox);
 	stats.queue_bytes = outbox_bytes(bus->outbox);
 	stats.queue_limit_bytes = bus->settings.queue_limit_bytes;
@@ -287,6 +296,9 @@ static bool methods_valid(const struct devbus_method *methods)
 			(method->args && !method->args_size))
 			return false;
 		for (const struct devbus_method *other = methods; other != method; other++)
+			if (strcmp(other->name, method->name) == 0)
+				return false;
+		for (const struct devbus_method *other = builtin; other->name; other++)
 			if (strcmp(other->name, method->name) == 0)
 				return false;
 	}

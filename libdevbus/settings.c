@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *const confirmations[] = { "echo", "ack", "time", NULL };
 static const char *const clock_modes[] = { "auto", "always", "never", NULL };
 
 const struct devbus_field settings_fields[] = {
@@ -55,6 +56,16 @@ const struct devbus_field settings_fields[] = {
 		.description = "command ids remembered"),
 	DEVBUS_FIELD(struct settings, journal_days, .min = 1, .max = 3650, .initial = 7,
 		.description = "days for which a finished command's id is remembered"),
+	DEVBUS_FIELD(struct settings, outbox_limit_bytes, .min = 65536, .max = 1073741824,
+		.initial = 16777216,
+		.description = "disk for durable events that are not confirmed, in bytes"),
+	DEVBUS_FIELD(struct settings, outbox_hours, .min = 1, .max = 87600, .initial = 720,
+		.description = "hours after which a durable event is given up; states of commands never are"),
+	DEVBUS_FIELD(struct settings, confirm, .initial_text = "echo", .choices = confirmations,
+		.description = "what confirms a durable event: the echo through the bridge, only the cloud's "
+			       "own ack, or time, where a cloud can do neither"),
+	DEVBUS_FIELD(struct settings, confirm_after_s, .min = 1, .max = 86400, .initial = 60,
+		.description = "with confirm = time: seconds from the local broker's acknowledgement"),
 	{ 0 },
 };
 

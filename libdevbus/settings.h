@@ -30,6 +30,10 @@ struct settings {
 	uint32_t queue_limit_bytes; /* of messages waiting for the broker, in memory */
 	uint32_t pending_calls_max; /* calls of ours, and requests not yet answered */
 	uint32_t journal_max; /* command ids remembered (protocol 4.3) */
+	uint32_t outbox_limit_bytes; /* of durable events on disk */
+	uint32_t outbox_hours; /* how old a durable event may get */
+	char confirm[8]; /* echo, ack, time: what confirms a durable event (protocol 6.5) */
+	uint32_t confirm_after_s; /* with time: how long after the local broker's acknowledgement */
 	uint32_t journal_days; /* and for how long */
 };
 extern const struct devbus_field settings_fields[];

@@ -12,6 +12,7 @@ struct devbus_timer {
 	int64_t due_ms;
 	devbus_timer_handler *handler;
 	void *userdata;
+	bool firing, stopped; /* stopped from inside its own handler: freed after it */
 };
 
 struct watch {
@@ -41,8 +42,6 @@ static void fired(void *userdata)
 {
 	struct devbus_timer *timer = userdata;
 	struct devbus *bus = timer->bus;
-	devbus_timer_handler *handler = timer->handler;
-	void *argument = timer->userdata;
 	int64_t entered_ms = bus_enter(bus);
 
 	/* Before the handler, which may stop it. On the grid of the first turn; turns that were missed are left out. */
@@ -53,10 +52,12 @@ static void fired(void *userdata)
 				(entered_ms - timer->due_ms) / timer->interval_ms * timer->interval_ms +
 				timer->interval_ms;
 		loop_timer_set(timer->timer, timer->due_ms);
-	} else {
-		devbus_timer_stop(timer);
 	}
-	handler(bus, argument);
+	timer->firing = true;
+	timer->handler(bus, timer->userdata);
+	timer->firing = false;
+	if (timer->stopped || !timer->interval_ms)
+		devbus_timer_stop(timer);
 	bus_leave(bus, entered_ms, "handler of a", "timer");
 }
 
@@ -108,6 +109,11 @@ void devbus_timer_stop(struct devbus_timer *timer)
 {
 	if (!timer)
 		return;
+	if (timer->firing) {
+		timer->stopped = true;
+		loop_timer_stop(timer->timer);
+		return;
+	}
 	*timer->link = timer->next;
 	if (timer->next)
 		timer->next->link = timer->link;

@@ -13,6 +13,7 @@ struct stats {
 	uint64_t commands_received, commands_repeated, commands_rejected;
 	uint64_t subscriptions, subscriptions_refused;
 	uint64_t handlers_slow, handler_slowest_ms;
+	uint64_t events_waiting, events_bytes, events_limit_bytes, events_confirmed, events_dropped;
 	uint64_t queue_messages, queue_bytes, queue_limit_bytes;
 	uint64_t requests_pending, calls_pending, pending_max;
 	uint64_t uptime_ms;

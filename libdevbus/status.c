@@ -16,6 +16,7 @@ struct status {
 	bool ready; /* devbus_ready() was called */
 	bool told_systemd;
 	char *problems[STATUS_PROBLEMS];
+	const char *offline; /* why the service stops; NULL: it does not. From then on nothing else is said */
 	struct loop_timer *watchdog;
 	uint32_t watchdog_ms;
 };
@@ -30,6 +31,8 @@ static const char *first_problem(const struct status *status)
 
 static enum envelope_state state_now(const struct status *status)
 {
+	if (status->offline)
+		return ENVELOPE_OFFLINE;
 	if (!status->ready)
 		return ENVELOPE_STARTING;
 	return first_problem(status) ? ENVELOPE_DEGRADED : ENVELOPE_ONLINE;
@@ -94,7 +97,9 @@ static void publish(struct devbus *bus, enum envelope_state state, const char *r
 
 static void publish_now(struct devbus *bus)
 {
-	publish(bus, state_now(bus->status), first_problem(bus->status));
+	const struct status *status = bus->status;
+
+	publish(bus, state_now(status), status->offline ? status->offline : first_problem(status));
 }
 
 /* A `lost` on our own topic is the will of a connection before this one, or somebody's mistake: we are alive. */
@@ -162,12 +167,15 @@ int status_next_will(struct devbus *bus, char **ret_will)
 {
 	struct status *status = bus->status;
 	struct devbus_json *object;
-	int r = store_next_incarnation(bus->store, &status->incarnation);
+	uint64_t written, least = status->incarnation + 1;
+	int r;
 
-	if (r < 0) { /* a number that is not on disk is better than no connection: it still grows within this run */
+	do /* more than once when the numbers of a full disk are to be caught up with */
+		r = store_next_incarnation(bus->store, &written);
+	while (r == 0 && written < least);
+	if (r < 0) /* a number that is not on disk is better than no connection: it still grows within this run */
 		log_error("cannot write the incarnation to %s: %s", bus->state_dir, strerror(-r));
-		status->incarnation++;
-	}
+	status->incarnation = r < 0 ? least : written;
 	status_problem(bus, STATUS_STORE, r < 0 ? "the state folder cannot be written" : NULL);
 	r = make(bus, ENVELOPE_LOST, NULL, &object);
 	if (r < 0)
@@ -190,16 +198,18 @@ void status_connect_failed(struct devbus *bus)
 void status_offline(struct devbus *bus, const char *reason)
 {
 	notify_send("STOPPING=1");
-	publish(bus, ENVELOPE_OFFLINE, reason);
+	bus->status->offline = reason;
+	publish_now(bus);
 }
 
 void status_problem(struct devbus *bus, enum status_problem problem, const char *reason)
 {
 	char **known;
-	char *copy = reason ? strdup(reason) : NULL;
+	char *copy;
 
 	if (!bus->status)
 		return;
+	copy = reason ? strdup(reason) : NULL;
 	known = &bus->status->problems[problem];
 	if ((!*known && !reason) || (*known && reason && strcmp(*known, reason) == 0) || (reason && !copy)) {
 		free(copy);

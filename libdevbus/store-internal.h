@@ -21,6 +21,13 @@ enum store_sql {
 	STORE_COMMAND_FORGET_OLD,
 	STORE_COMMAND_FORGET_MANY,
 	STORE_COMMAND_COUNT,
+	STORE_EVENT_ADD,
+	STORE_EVENT_READ,
+	STORE_EVENT_SIZE,
+	STORE_EVENT_CONFIRM,
+	STORE_EVENT_REMOVE,
+	STORE_EVENT_DROP_OLD,
+	STORE_EVENT_DROP,
 	STORE_PAGE_COUNT,
 	STORE_UNUSED_COUNT,
 	STORE_SQL_COUNT,
@@ -33,6 +40,7 @@ struct store {
 	/* As on disk: set only after a commit. */
 	uint64_t incarnation;
 	uint64_t seq;
+	struct store_size outbox;
 };
 
 /* ---- store-sql.c: everything here speaks SQLite result codes */
@@ -78,5 +86,19 @@ int store_transaction(struct store *store, store_work *work, const void *argumen
 /* Moves the sequence forward to @seq, inside a transaction; store_seq_written() after its commit. */
 int store_write_seq(struct store *store, uint64_t seq);
 void store_seq_written(struct store *store, uint64_t seq);
+
+/* ---- store-outbox.c */
+
+/* Reads what store_outbox_size() tells from the file. Returns a SQLite result code. */
+int store_read_outbox_size(struct store *store);
+
+/* Writes an event inside a transaction, with a SQLite result code; store_event_written() after its commit. */
+int store_write_event(struct store *store, const struct store_event *event);
+void store_event_written(struct store *store, const struct store_event *event);
+
+/* ---- store-journal.c */
+
+/* Gives unused pages back to the disk when there are many. */
+void store_give_back(struct store *store);
 
 #endif

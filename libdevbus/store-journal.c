@@ -15,6 +15,39 @@ static void bind_text(sqlite3_stmt *statement, int column, const char *text)
 	sqlite3_bind_text(statement, column, text, -1, SQLITE_STATIC);
 }
 
+static struct store_event event_of(const struct store_command *record)
+{
+	return (struct store_event) {
+		.seq = record->seq,
+		.class = record->class,
+		.wall_ms = INT64_MAX, /* what a command came to is told however late */
+		.topic = record->topic,
+		.payload = record->event,
+	};
+}
+
+/* The second half of a transaction: the event, and its number. */
+static int write_event(struct store *store, const struct store_command *record)
+{
+	const struct store_event event = event_of(record);
+	int code = record->topic ? store_write_event(store, &event) : SQLITE_OK;
+
+	return code == SQLITE_OK ? store_write_seq(store, record->seq) : code;
+}
+
+static int write_record(struct store *store, store_work *work, const struct store_command *record)
+{
+	const struct store_event event = event_of(record);
+	int r = store_transaction(store, work, record);
+
+	if (r < 0)
+		return r;
+	store_seq_written(store, record->seq);
+	if (record->topic)
+		store_event_written(store, &event);
+	return 0;
+}
+
 static int add(struct store *store, const void *arguments)
 {
 	const struct store_command *record = arguments;
@@ -23,23 +56,18 @@ static int add(struct store *store, const void *arguments)
 
 	bind_text(statement, 1, record->id);
 	bind_text(statement, 2, record->method);
-	sqlite3_bind_int64(statement, 3, (sqlite3_int64)record->args_hash);
-	bind_text(statement, 4, record->args);
-	bind_text(statement, 5, record->event);
-	sqlite3_bind_int64(statement, 6, (sqlite3_int64)record->seq);
-	sqlite3_bind_int(statement, 7, record->final);
-	sqlite3_bind_int64(statement, 8, record->wall_ms);
+	bind_text(statement, 3, record->args);
+	bind_text(statement, 4, record->event);
+	sqlite3_bind_int64(statement, 5, (sqlite3_int64)record->seq);
+	sqlite3_bind_int(statement, 6, record->final);
+	sqlite3_bind_int64(statement, 7, record->wall_ms);
 	code = store_step(statement);
-	return code == SQLITE_OK ? store_write_seq(store, record->seq) : code;
+	return code == SQLITE_OK ? write_event(store, record) : code;
 }
 
 int store_command_add(struct store *store, const struct store_command *record)
 {
-	int r = store_transaction(store, add, record);
-
-	if (r == 0)
-		store_seq_written(store, record->seq);
-	return r;
+	return write_record(store, add, record);
 }
 
 static int update(struct store *store, const void *arguments)
@@ -56,20 +84,12 @@ static int update(struct store *store, const void *arguments)
 	code = store_step(statement);
 	if (code == SQLITE_OK && sqlite3_changes(store->database) == 0)
 		code = SQLITE_NOTFOUND;
-	return code == SQLITE_OK ? store_write_seq(store, record->seq) : code;
+	return code == SQLITE_OK ? write_event(store, record) : code;
 }
 
-int store_command_update(
-	struct store *store, const char *id, const char *event, uint64_t seq, bool final, int64_t wall_ms)
+int store_command_update(struct store *store, const struct store_command *record)
 {
-	const struct store_command record = {
-		.id = id, .event = event, .seq = seq, .final = final, .wall_ms = wall_ms
-	};
-	int r = store_transaction(store, update, &record);
-
-	if (r == 0)
-		store_seq_written(store, seq);
-	return r;
+	return write_record(store, update, record);
 }
 
 /* ---- reading */
@@ -80,17 +100,16 @@ static int hand_over(struct store *store, sqlite3_stmt *row, store_command_found
 	const struct store_command record = {
 		.id = (const char *)sqlite3_column_text(row, 0),
 		.method = (const char *)sqlite3_column_text(row, 1),
-		.args_hash = (uint64_t)sqlite3_column_int64(row, 2),
-		.args = (const char *)sqlite3_column_text(row, 3),
-		.event = (const char *)sqlite3_column_text(row, 4),
-		.seq = (uint64_t)sqlite3_column_int64(row, 5),
-		.final = sqlite3_column_int(row, 6),
-		.wall_ms = sqlite3_column_int64(row, 7),
+		.args = (const char *)sqlite3_column_text(row, 2),
+		.event = (const char *)sqlite3_column_text(row, 3),
+		.seq = (uint64_t)sqlite3_column_int64(row, 4),
+		.final = sqlite3_column_int(row, 5),
+		.wall_ms = sqlite3_column_int64(row, 6),
 	};
 
 	/* Columns that are not NULL: so memory was short, or the disk gave something else back. */
 	if (!record.id || !record.method || !record.event ||
-		(!record.args && sqlite3_column_type(row, 3) != SQLITE_NULL))
+		(!record.args && sqlite3_column_type(row, 2) != SQLITE_NULL))
 		return sqlite3_errcode(store->database) == SQLITE_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
 	found(&record, userdata);
 	return SQLITE_OK;
@@ -158,7 +177,7 @@ static int count(struct store *store, enum store_sql sql, size_t *ret_count)
 }
 
 /* Nothing depends on it, so that a failure (a full disk) is left for the next time. */
-static void give_back(struct store *store)
+void store_give_back(struct store *store)
 {
 	size_t pages = 0, unused = 0;
 
@@ -174,6 +193,6 @@ int store_command_prune(struct store *store, int64_t oldest_wall_ms, size_t most
 
 	if (r < 0)
 		return r;
-	give_back(store);
+	store_give_back(store);
 	return count(store, STORE_COMMAND_COUNT, ret_count);
 }

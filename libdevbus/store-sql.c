@@ -28,15 +28,21 @@ static const char *const schema_steps[] = {
 	" seq INTEGER NOT NULL,"
 	" final INTEGER NOT NULL,"
 	" wall_ms INTEGER NOT NULL,"
-	" args_hash INTEGER NOT NULL,"
 	" method TEXT NOT NULL,"
 	" event TEXT NOT NULL,"
 	" args TEXT);"
 	"CREATE INDEX command_finished ON command(seq, wall_ms, final) WHERE final;",
+	"CREATE TABLE event("
+	" seq INTEGER PRIMARY KEY,"
+	" class INTEGER NOT NULL,"
+	" wall_ms INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" topic TEXT NOT NULL,"
+	" payload TEXT NOT NULL);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
-#define COMMAND_COLUMNS "id, method, args_hash, args, event, seq, final, wall_ms"
+#define COMMAND_COLUMNS "id, method, args, event, seq, final, wall_ms"
 
 static const char *const sql_texts[STORE_SQL_COUNT] = {
 	/* IMMEDIATE: a lock that cannot be had is told here and not in the middle. */
@@ -47,7 +53,7 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_WRITE_INCARNATION] = "UPDATE identity SET incarnation = ?1",
 	[STORE_WRITE_SEQ] = "UPDATE identity SET seq = max(seq, ?1)",
 	[STORE_COMMAND_ADD] = "INSERT INTO command(" COMMAND_COLUMNS ")"
-			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[STORE_COMMAND_UPDATE] = "UPDATE command SET event = ?2, seq = ?3, final = ?4, wall_ms = ?5"
 				 " WHERE id = ?1",
 	[STORE_COMMAND_FIND] = "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1",
@@ -59,6 +65,17 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 				      " (SELECT number FROM command WHERE final ORDER BY seq"
 				      " LIMIT max(0, (SELECT count(*) FROM command) - ?1))",
 	[STORE_COMMAND_COUNT] = "SELECT count(*) FROM command",
+	[STORE_EVENT_ADD] = "INSERT INTO event(seq, class, wall_ms, bytes, topic, payload)"
+			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[STORE_EVENT_READ] = "SELECT seq, class, wall_ms, topic, payload FROM event"
+			     " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[STORE_EVENT_SIZE] = "SELECT count(*), coalesce(sum(bytes), 0) FROM event",
+	[STORE_EVENT_CONFIRM] = "DELETE FROM event WHERE seq <= ?1 RETURNING bytes",
+	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes",
+	[STORE_EVENT_DROP_OLD] = "DELETE FROM event WHERE wall_ms < ?1 RETURNING bytes",
+	[STORE_EVENT_DROP] = "DELETE FROM event WHERE seq IN"
+			     " (SELECT seq FROM event WHERE class <= ?1 ORDER BY class, seq LIMIT ?2)"
+			     " RETURNING bytes",
 	[STORE_PAGE_COUNT] = "PRAGMA page_count",
 	[STORE_UNUSED_COUNT] = "PRAGMA freelist_count",
 };

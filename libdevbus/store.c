@@ -120,7 +120,8 @@ static int open_database(struct store *store, const char *path)
 		(code = store_migrate(store->database, version)) != SQLITE_OK ||
 		(code = store_prepare(store)) != SQLITE_OK)
 		return code;
-	return read_identity(store);
+	code = read_identity(store);
+	return code == SQLITE_OK ? store_read_outbox_size(store) : code;
 }
 
 /*

@@ -34,16 +34,56 @@ int store_next_incarnation(struct store *store, uint64_t *ret_incarnation);
 /* The random name of this store's event sequence (protocol 6.2): 16 hex digits, borrowed until close. */
 const char *store_stream(const struct store *store);
 
+/* ---- outbox (protocol 6): events that nobody beyond the bridge has confirmed yet */
+struct store_event {
+	uint64_t seq; /* its number in the stream */
+	int class; /* what is dropped first when room is short: the smaller number */
+	int64_t wall_ms; /* for the limit of age; INT64_MAX: never too old */
+	const char *topic;
+	const char *payload; /* JSON text */
+};
+
+/* What each event counts for in the size, beside topic and payload: the row and its place in the index. */
+#define STORE_EVENT_OVERHEAD 64
+size_t store_event_bytes(const struct store_event *event);
+
+struct store_size {
+	size_t count, bytes;
+};
+struct store_size store_outbox_size(const struct store *store);
+
+/*
+ * Writes @count events in one transaction; their numbers go on from store_next_seq(). All are on disk, or none.
+ * 0 or a negative errno, as below.
+ */
+int store_events_add(struct store *store, const struct store_event *events, size_t count);
+
+/* Calls @found for the first @most events after number @after_seq, in order. The store must not be changed from it. */
+typedef void store_event_found(const struct store_event *event, void *userdata);
+int store_events_read(
+	struct store *store, uint64_t after_seq, size_t most, store_event_found *found, void *userdata);
+
+/*
+ * Forgets events: all up to @seq; just @seq; those from before @oldest_wall_ms; the oldest @count of those whose class is at
+ * most @most_class, the lowest class first. @ret_... (may be NULL): how many there were.
+ */
+int store_events_confirm(struct store *store, uint64_t seq, struct store_size *ret_forgotten);
+int store_events_remove(struct store *store, uint64_t seq);
+int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, size_t *ret_count);
+int store_events_drop(struct store *store, int most_class, size_t count, size_t *ret_count);
+
 /* ---- journal (protocol 4.3, 4.4) */
 struct store_command {
 	const char *id;
 	const char *method;
-	uint64_t args_hash; /* tells whether a repeated id means the same command */
 	const char *args; /* JSON text; NULL: none */
 	const char *event; /* last event as JSON text */
 	uint64_t seq; /* of that event */
 	bool final;
 	int64_t wall_ms; /* of the last change, for the age limit */
+	const char *
+		topic; /* where the event goes: it is added to the outbox as well, in the same transaction. NULL: it is not */
+	int class; /* of it there */
 };
 
 /* The next number of the stream; it is used up by the record that is written with it. Never 0. */
@@ -56,8 +96,7 @@ uint64_t store_next_seq(const struct store *store);
 int store_command_add(struct store *store, const struct store_command *record);
 
 /* Writes the last event of a known id. One transaction. 0, -ENOENT, -ENOSPC, -EROFS, -EIO. */
-int store_command_update(
-	struct store *store, const char *id, const char *event, uint64_t seq, bool final, int64_t wall_ms);
+int store_command_update(struct store *store, const struct store_command *record);
 
 /*
  * Looks an id up and calls @found with the record, borrowed for that call. Of the store's functions, @found may call store_take_seq()

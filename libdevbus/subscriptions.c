@@ -14,6 +14,8 @@ enum {
 	SUBSCRIPTION_ID_MAX = 268435455, /* MQTT 5.0 3.8.2.1.2 */
 };
 
+static void report_refused(struct devbus *bus);
+
 static struct bus_subscription *find_subscription(
 	const struct devbus *bus, const char *filter, bus_message_handler *handler)
 {
@@ -61,25 +63,6 @@ static int add_subscription(struct devbus *bus, struct bus_subscription *subscri
 	return 0;
 }
 
-/* Asks for those that the broker has not answered yet; one round at a time. */
-void subscriptions_ask(struct devbus *bus)
-{
-	struct link_filter *filters;
-	size_t count = 0;
-
-	if (!bus->subscribe_pending || !bus->connected)
-		return;
-	filters = calloc(bus->subscription_count ? bus->subscription_count : 1, sizeof *filters);
-	if (!filters)
-		return;
-	for (size_t i = 0; i < bus->subscription_count; i++)
-		if (bus->subscriptions[i] && bus->subscriptions[i]->reason < 0)
-			filters[count++] = bus->subscriptions[i]->filter;
-	if (count == 0 || bus->link->functions->subscribe(bus->link, filters, count) == 0)
-		bus->subscribe_pending = false; /* else: when the link is writable */
-	free(filters);
-}
-
 /* One filter, several handlers: messages come with the number of one of them only. */
 static unsigned mark_shared(struct devbus *bus, const struct bus_subscription *subscription)
 {
@@ -99,6 +82,63 @@ static unsigned mark_shared(struct devbus *bus, const struct bus_subscription *s
 			other->shared = true;
 	}
 	return count;
+}
+
+/* The number that the broker has for this filter may have been that of the one that goes. */
+static void ask_again(struct devbus *bus, const char *filter)
+{
+	for (size_t i = 0; i < bus->subscription_count; i++)
+		if (bus->subscriptions[i] && strcmp(bus->subscriptions[i]->filter.filter, filter) == 0)
+			bus->subscriptions[i]->reason = -1;
+	bus->subscribe_pending = true;
+}
+
+/*
+ * Forgets what is not wanted any more, once the broker was told: it would keep it in the session for ever. Until then its
+ * number is not given to another, to which an answer that is still under way would be taken to belong.
+ */
+static void sweep_subscriptions(struct devbus *bus)
+{
+	if (bus->delivering || !bus->removed_some)
+		return;
+	bus->removed_some = false;
+	for (size_t i = 0; i < bus->subscription_count; i++) {
+		struct bus_subscription *subscription = bus->subscriptions[i];
+
+		if (!subscription || !subscription->removed)
+			continue;
+		if (mark_shared(bus, subscription) > 0) {
+			ask_again(bus, subscription->filter.filter);
+		} else if (bus->link->functions->unsubscribe(bus->link, subscription->filter.filter) < 0) {
+			bus->removed_some = true; /* when the link is writable, or connected */
+			continue;
+		}
+		bus->subscriptions[i] = NULL;
+		free_subscription(subscription);
+	}
+}
+
+/* Asks for those that the broker has not answered yet; one round at a time. */
+void subscriptions_ask(struct devbus *bus)
+{
+	struct link_filter *filters;
+	size_t count = 0;
+
+	if (!bus->connected)
+		return;
+	sweep_subscriptions(bus);
+	if (!bus->subscribe_pending)
+		return;
+	filters = calloc(bus->subscription_count ? bus->subscription_count : 1, sizeof *filters);
+	if (!filters)
+		return;
+	for (size_t i = 0; i < bus->subscription_count; i++)
+		if (bus->subscriptions[i] && !bus->subscriptions[i]->removed &&
+			bus->subscriptions[i]->reason < 0)
+			filters[count++] = bus->subscriptions[i]->filter;
+	if (count == 0 || bus->link->functions->subscribe(bus->link, filters, count) == 0)
+		bus->subscribe_pending = false; /* else: when the link is writable */
+	free(filters);
 }
 
 int bus_subscribe(struct devbus *bus, const struct link_filter *filter, bus_message_handler *handler,
@@ -129,19 +169,6 @@ int bus_subscribe(struct devbus *bus, const struct link_filter *filter, bus_mess
 	return 0;
 }
 
-static void sweep_subscriptions(struct devbus *bus)
-{
-	if (bus->delivering || !bus->removed_some)
-		return;
-	bus->removed_some = false;
-	for (size_t i = 0; i < bus->subscription_count; i++) {
-		if (bus->subscriptions[i] && bus->subscriptions[i]->removed) {
-			free_subscription(bus->subscriptions[i]);
-			bus->subscriptions[i] = NULL;
-		}
-	}
-}
-
 int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler *handler)
 {
 	struct bus_subscription *subscription = find_subscription(bus, filter, handler);
@@ -150,9 +177,8 @@ int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler 
 		return -ENOENT;
 	subscription->removed = true;
 	bus->removed_some = true;
-	if (bus->connected && mark_shared(bus, subscription) == 0)
-		bus->link->functions->unsubscribe(bus->link, filter);
-	sweep_subscriptions(bus);
+	report_refused(bus);
+	subscriptions_ask(bus);
 	return 0;
 }
 
@@ -227,10 +253,14 @@ static bool hand_by_number(struct devbus *bus, const struct link_message *messag
 
 static bool hand_by_topic(struct devbus *bus, const struct link_message *message)
 {
+	size_t index = (size_t)message->subscription_id - 1;
+	size_t count = bus->subscription_count; /* those added by a handler are for the next message */
 	const char *filter = NULL;
 	bool any = false;
 
-	for (size_t i = 0; i < bus->subscription_count; i++) {
+	if (index < count && fits(bus->subscriptions[index], message->topic))
+		filter = bus->subscriptions[index]->filter.filter;
+	for (size_t i = 0; i < count; i++) {
 		struct bus_subscription *subscription = bus->subscriptions[i];
 
 		if (!fits(subscription, message->topic) ||
@@ -246,12 +276,15 @@ void subscriptions_message(void *userdata, const struct link_message *message)
 {
 	struct devbus *bus = userdata;
 
+	if (bus->closing)
+		return; /* whoever would handle it may be gone */
 	bus->stats.messages_received++;
 	bus->delivering++;
 	if (!hand_by_number(bus, message) && !hand_by_topic(bus, message))
 		bus->stats.messages_unmatched++;
 	bus->delivering--;
-	sweep_subscriptions(bus);
+	if (bus->removed_some)
+		subscriptions_ask(bus);
 }
 
 /* ---- asking */

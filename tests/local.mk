@@ -95,13 +95,30 @@ EXTRA_DIST += $(structure_tests)
 # ---- with brokers
 
 integration_tests = \
+	%D%/integration/test_calls.py \
+	%D%/integration/test_commands.py \
+	%D%/integration/test_faults.py \
 	%D%/integration/test_provision.py \
-	%D%/integration/test_provision_files.py
+	%D%/integration/test_provision_files.py \
+	%D%/integration/test_settings.py \
+	%D%/integration/test_status.py
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
+	%D%/integration/device_kit.py \
 	%D%/integration/provision_kit.py \
 	%D%/integration/run-pytest \
-	%D%/integration/tap_plugin.py
+	%D%/integration/tap_plugin.py \
+	%D%/integration/wall-clock.c
+
+# The service of these tests sees only what services see. -no-install: one program, not a script that starts it.
+check_PROGRAMS += %D%/integration/probe
+%C%_integration_probe_SOURCES = \
+	%D%/integration/probe.c %D%/integration/probe.h \
+	%D%/integration/probe-answers.c \
+	%D%/integration/probe-messages.c
+%C%_integration_probe_CPPFLAGS = -I$(top_srcdir)/include
+%C%_integration_probe_LDADD = libdevbus/libdevbus.la
+%C%_integration_probe_LDFLAGS = $(AM_LDFLAGS) -no-install
 
 # ---- the count over all suites, as the last line
 

@@ -23,6 +23,7 @@
 
 #include <devbus/error.h>
 #include <devbus/field.h>
+#include <devbus/file.h>
 #include <devbus/json.h>
 
 #ifdef __cplusplus
@@ -62,7 +63,7 @@ int devbus_open(const char *name, struct devbus **ret_bus);
 int devbus_open_with(const struct devbus_options *options, struct devbus **ret_bus);
 
 /*
- * Says "offline", sends what is still queued (2 s at most, setting stop_timeout_ms), disconnects and frees the
+ * Calls no handler any more, says "offline", sends what is still queued (2 s at most, setting stop_timeout_ms), disconnects and frees the
  * bus and everything registered with it; requests not yet answered and calls not yet decided are dropped without a
  * call back. NULL is fine. Not from inside a handler.
  */
@@ -84,6 +85,21 @@ void devbus_quit(struct devbus *bus);
 int devbus_fd(const struct devbus *bus);
 int devbus_dispatch(struct devbus *bus);
 
+/*
+ * The main() of a service: the options --config-dir DIR, --help and --version, open, @start, run, @stop, close. In @start the service
+ * reads its settings and registers its tables; a negative errno of it ends the program. @stop (may be NULL) is called
+ * before devbus_close(), also after a start that failed (with what *ret_service was set to, else NULL).
+ * Returns what main() returns: 0, 1 (it failed; the log says why) or 2 (wrong options).
+ */
+struct devbus_service {
+	const char *name; /* as in struct devbus_options */
+	const char *version; /* NULL: the library's */
+	const char *summary; /* one sentence for --help */
+	int (*start)(struct devbus *bus, void **ret_service);
+	void (*stop)(void *service);
+};
+int devbus_main(int argc, char *argv[], const struct devbus_service *service);
+
 /* ------------------------------------------------------------------------------------------------ status */
 
 /*
@@ -103,6 +119,9 @@ int devbus_degraded(struct devbus *bus, const char *reason);
 /* The service's name, user name and device id; borrowed until devbus_close(). */
 const char *devbus_name(const struct devbus *bus);
 const char *devbus_device_id(const struct devbus *bus);
+
+/* What the environment variable http_proxy was, for programs that fetch something; NULL: not set. Borrowed until devbus_close(). */
+const char *devbus_http_proxy(const struct devbus *bus);
 
 /* Whether the broker is connected now. Good for display only: the answer is old when it arrives. */
 bool devbus_connected(const struct devbus *bus);
@@ -228,6 +247,22 @@ int devbus_publish(struct devbus *bus, enum devbus_publication what, const char 
 int devbus_publish_json(
 	struct devbus *bus, enum devbus_publication what, const char *item, struct devbus_json *object);
 
+/*
+ * Asks whether the way to the cloud's broker is open now: sends a token over the bridge and back (protocol 6.5), and calls @handler exactly
+ * once, never from inside: with the time it took, in ms, or with -ETIMEDOUT after @timeout_ms (1..3 600 000). One at a
+ * time. Returns 0, -EBUSY, -EINVAL, -EPERM (a caller), or -ENOMEM.
+ */
+typedef void devbus_echo_handler(struct devbus *bus, int64_t took_ms, void *userdata);
+int devbus_echo(struct devbus *bus, uint32_t timeout_ms, devbus_echo_handler *handler, void *userdata);
+
+/*
+ * Several durable events in one write to disk, which is what a write costs: between the two, devbus_publish() only takes them; all of
+ * them are on disk when devbus_batch_commit() returns 0, or none. Returns 0, -EPERM (a caller), -EINVAL (no batch
+ * is open) or what devbus_publish() would have returned.
+ */
+int devbus_batch_begin(struct devbus *bus);
+int devbus_batch_commit(struct devbus *bus);
+
 /* A message that came in; everything in it is borrowed until the handler returns. */
 struct devbus_message {
 	const char *topic;
@@ -252,9 +287,10 @@ int devbus_subscribe(struct devbus *bus, const char *filter, const struct devbus
 int devbus_unsubscribe(struct devbus *bus, const char *filter);
 
 /*
- * For callers only (DEVBUS_CALLER), which act for people and for the cloud: messages of any form, not checked,
- * in place of devbus_subscribe(); and publishing to any topic. @payload is borrowed until the handler returns and
- * ends with a NUL that @size does not count. @object is taken, also on failure. Errors as above; -EPERM for a service.
+ * For those who act for others (tools, watchers, adapters to a cloud): messages of any form, not checked, in place of
+ * devbus_subscribe(); and publishing to any topic, as far as the broker's ACL allows. @payload is borrowed until the handler
+ * returns and ends with a NUL that @size does not count. @object is taken, also on failure; NULL clears a retained topic.
+ * Errors as above.
  */
 typedef void devbus_raw_handler(struct devbus *bus, const char *topic, const void *payload, size_t size,
 	bool retained, void *userdata);

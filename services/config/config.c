@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCHEMA_FILTER "service/+/state/schema"
@@ -231,23 +232,33 @@ static int serve(struct service *service)
 		(r = devbus_subscribe(service->bus, SCHEMA_FILTER, NULL, 0, on_schema, service)) < 0)
 		return r;
 	publish_all(service);
-	return devbus_run(service->bus);
+	return 0;
 }
 
-int config_run(const char *config_dir)
+int config_start(struct devbus *bus, void **ret_service)
 {
-	const struct devbus_options options = { .name = "config", .config_dir = config_dir };
 	struct settings settings;
-	struct service service = { 0 };
-	int r = devbus_open_with(&options, &service.bus);
+	struct service *service = calloc(1, sizeof *service);
+	int r;
 
-	if (r < 0)
+	if (!service)
+		return -ENOMEM;
+	service->bus = bus;
+	if ((r = devbus_settings(bus, settings_fields, &settings)) < 0 ||
+		(r = sections_open(devbus_state_dir(bus), settings.vendor_dir, &service->sections)) < 0) {
+		free(service);
 		return r;
-	if ((r = devbus_settings(service.bus, settings_fields, &settings)) == 0 &&
-		(r = sections_open(devbus_state_dir(service.bus), settings.vendor_dir, &service.sections)) ==
-			0)
-		r = serve(&service);
-	devbus_close(service.bus);
-	sections_close(service.sections);
-	return r;
+	}
+	*ret_service = service;
+	return serve(service);
+}
+
+void config_stop(void *userdata)
+{
+	struct service *service = userdata;
+
+	if (!service)
+		return;
+	sections_close(service->sections);
+	free(service);
 }

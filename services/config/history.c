@@ -68,7 +68,7 @@ static int found(const char *name, void *userdata)
 
 int history_open(int parent, const char *name, struct history *ret_history)
 {
-	int folder = files_folder(parent, name);
+	int folder = devbus_folder(parent, name);
 
 	if (folder < 0)
 		return folder;
@@ -90,7 +90,7 @@ int history_add(struct history *history, uint64_t revision, const struct devbus_
 	char name[NAME_SIZE];
 
 	file_name(revision, name);
-	int r = files_write_json(history->folder, name, change);
+	int r = devbus_file_write_json(history->folder, name, change);
 
 	if (r == 0)
 		insert(history, revision);
@@ -130,7 +130,7 @@ static int read_at(struct history *history, size_t i, struct devbus_json **ret_c
 	char name[NAME_SIZE];
 
 	file_name(history->revisions[i], name);
-	int r = files_read_json(history->folder, name, LIMIT_FILE_BYTES, &change, NULL);
+	int r = devbus_file_read_json(history->folder, name, LIMIT_FILE_BYTES, &change, NULL);
 
 	if (r == 0 && !is_whole(change, history->revisions[i]))
 		r = -EBADMSG;

@@ -75,7 +75,7 @@ static int load(const char *file, void *userdata)
 		return 0;
 	snprintf(section, sizeof section, "%.*s", (int)length, file);
 	/* A copy that cannot be read is one that the broker will bring again. */
-	if (files_read_json(schemas->folder, file, LIMIT_FILE_BYTES, &schema, NULL) == 0)
+	if (devbus_file_read_json(schemas->folder, file, LIMIT_FILE_BYTES, &schema, NULL) == 0)
 		take(entry, section, schema);
 	devbus_json_free(schema);
 	return 0;
@@ -83,7 +83,7 @@ static int load(const char *file, void *userdata)
 
 int schemas_open(struct schemas *schemas, int parent, const char *name)
 {
-	int r = schemas->folder = files_folder(parent, name);
+	int r = schemas->folder = devbus_folder(parent, name);
 
 	return r < 0 ? r : files_each(schemas->folder, load, schemas);
 }
@@ -95,11 +95,11 @@ static int write_copy(const struct schemas *schemas, const char *section, const 
 
 	file_name(section, name);
 	/* It comes again with each connect: the same is not written again. */
-	int r = files_read_json(schemas->folder, name, LIMIT_FILE_BYTES, &old, NULL);
+	int r = devbus_file_read_json(schemas->folder, name, LIMIT_FILE_BYTES, &old, NULL);
 	bool same = r == 0 && devbus_json_equal(old, schema);
 
 	devbus_json_free(old);
-	return same ? 0 : files_write_json(schemas->folder, name, schema);
+	return same ? 0 : devbus_file_write_json(schemas->folder, name, schema);
 }
 
 static void forget(struct schemas *schemas, const char *section)

@@ -36,8 +36,9 @@ static int read_vendor(const struct section_folders *folders, struct section *se
 	char name[FILE_NAME_SIZE];
 
 	file_name(section, name);
-	int r = folders->vendor < 0 ? -ENOENT
-				    : files_read_json(folders->vendor, name, LIMIT_FILE_BYTES, &values, NULL);
+	int r = folders->vendor < 0
+			? -ENOENT
+			: devbus_file_read_json(folders->vendor, name, LIMIT_FILE_BYTES, &values, NULL);
 
 	if (r == 0 && devbus_json_type(values) == DEVBUS_JSON_OBJECT) {
 		section->vendor = values;
@@ -80,7 +81,7 @@ static int write_file(const struct section_folders *folders, const struct sectio
 	file_name(section, name);
 	if ((r = devbus_json_set(object, "revision", devbus_json_new_number((double)revision))) == 0 &&
 		(r = devbus_json_set(object, "values", devbus_json_copy(values))) == 0)
-		r = files_write_json(folders->sections, name, object);
+		r = devbus_file_write_json(folders->sections, name, object);
 	devbus_json_free(object);
 	return r;
 }
@@ -136,7 +137,7 @@ static int load(const struct section_folders *folders, struct section *section)
 	bool restored = false;
 
 	file_name(section, name);
-	int r = files_read_json(folders->sections, name, LIMIT_FILE_BYTES, &object, &error);
+	int r = devbus_file_read_json(folders->sections, name, LIMIT_FILE_BYTES, &object, &error);
 
 	if (r == 0)
 		r = take(section, object);

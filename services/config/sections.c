@@ -119,9 +119,9 @@ static int open_folders(struct sections *sections, const char *state_dir, const 
 
 	if (state < 0)
 		return -errno;
-	r = folders->sections = files_folder(state, "sections");
+	r = folders->sections = devbus_folder(state, "sections");
 	if (r >= 0)
-		r = folders->history = files_folder(state, "history");
+		r = folders->history = devbus_folder(state, "history");
 	if (r >= 0)
 		r = schemas_open(&sections->schemas, state, "schemas");
 	close(state);

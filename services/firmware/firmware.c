@@ -5,11 +5,11 @@
  */
 #include "firmware.h"
 #include "report.h"
-#include "save.h"
 #include "settings.h"
 #include "update.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +21,6 @@
 struct firmware {
 	struct devbus *bus;
 	struct firmware_settings settings;
-	const char *http_proxy;
 	char user_agent[64];
 	int state_dir_fd;
 	struct slots slots;
@@ -128,7 +127,7 @@ static struct update_options update_options(const struct firmware *firmware)
 			.user_agent = firmware->user_agent,
 			.ca_file = settings->ca_file,
 			.proxy = settings->proxy,
-			.http_proxy = firmware->http_proxy,
+			.http_proxy = devbus_http_proxy(firmware->bus),
 			.connect_timeout_s = settings->connect_timeout_s,
 			.low_speed_bytes_s = settings->low_speed_bytes_s,
 			.low_speed_s = settings->low_speed_s,
@@ -226,7 +225,7 @@ static int open_slots(struct firmware *firmware)
 /* A damaged state is no reason to refuse work: the slots tell what is in force. */
 static int load_state(struct firmware *firmware)
 {
-	int r = firmware->state_dir_fd = save_open_dir(devbus_state_dir(firmware->bus));
+	int r = firmware->state_dir_fd = devbus_folder(AT_FDCWD, devbus_state_dir(firmware->bus));
 	if (r < 0)
 		return r;
 	r = state_load(firmware->state_dir_fd, &firmware->state);
@@ -267,27 +266,28 @@ static int set_up(struct firmware *firmware)
 	return 0;
 }
 
-int firmware_new(struct devbus *bus, const char *http_proxy, struct firmware **ret_firmware)
+int firmware_start(struct devbus *bus, void **ret_service)
 {
 	struct firmware *firmware = calloc(1, sizeof(*firmware));
 	if (!firmware)
 		return -ENOMEM;
 	firmware->bus = bus;
-	firmware->http_proxy = http_proxy;
 	firmware->state_dir_fd = firmware->slots.dir_fd = -1;
 	firmware->host = (struct update_host) { watch, arm, now_ms, tell, finished, firmware };
 	snprintf(firmware->user_agent, sizeof(firmware->user_agent), "devbus-firmware/%s", devbus_version());
 	int r = set_up(firmware);
 	if (r < 0) {
-		firmware_free(firmware);
+		firmware_stop(firmware);
 		return r;
 	}
-	*ret_firmware = firmware;
+	*ret_service = firmware;
 	return 0;
 }
 
-void firmware_free(struct firmware *firmware)
+void firmware_stop(void *service)
 {
+	struct firmware *firmware = service;
+
 	if (!firmware)
 		return;
 	update_free(firmware->update);

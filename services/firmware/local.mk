@@ -18,7 +18,6 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/order.c %D%/order.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/report.c %D%/report.h \
-	%D%/save.c %D%/save.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/slots.c %D%/slots.h \
 	%D%/state.c %D%/state.h \

@@ -4,7 +4,6 @@
  * needs to know nothing of slots. Every change is one rename followed by a sync of the folder.
  */
 #include "slots.h"
-#include "save.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +35,7 @@ static struct slot_name slot_name(char slot, const char *ending)
 
 int slots_open(const char *dir, struct slots *ret_slots)
 {
-	int fd = save_open_dir(dir);
+	int fd = devbus_folder(AT_FDCWD, dir);
 	if (fd < 0)
 		return fd;
 	ret_slots->dir_fd = fd;
@@ -78,7 +77,7 @@ char slots_inactive(char active)
 int slots_read_record(const struct slots *slots, char slot, struct slot_record *ret_record)
 {
 	struct slot_record record;
-	int r = save_read(slots->dir_fd, slot_name(slot, "json").text, record_fields, &record);
+	int r = devbus_file_load(slots->dir_fd, slot_name(slot, "json").text, record_fields, &record);
 	if (r == 0)
 		*ret_record = record;
 	return r;
@@ -108,7 +107,7 @@ int slots_install(const struct slots *slots, char slot, const struct slot_record
 		return r;
 	if (fsync(slots->dir_fd) < 0)
 		return -errno;
-	return save_write(slots->dir_fd, slot_name(slot, "json").text, record_fields, record);
+	return devbus_file_save(slots->dir_fd, slot_name(slot, "json").text, record_fields, record);
 }
 
 int slots_activate(const struct slots *slots, char slot)

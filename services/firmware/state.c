@@ -4,7 +4,6 @@
  * installation may run twice, so "do it again" is the whole recovery.
  */
 #include "state.h"
-#include "save.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,13 +52,13 @@ int state_enter(int dir_fd, struct state *state, enum phase phase)
 	state->schema = STATE_SCHEMA;
 	snprintf(state->phase, sizeof(state->phase), "%s", phase_name(phase));
 	devbus_time(state->changed);
-	return save_write(dir_fd, STATE_FILE, state_fields, state);
+	return devbus_file_save(dir_fd, STATE_FILE, state_fields, state);
 }
 
 int state_load(int dir_fd, struct state *ret_state)
 {
 	struct state state;
-	int r = save_read(dir_fd, STATE_FILE, state_fields, &state);
+	int r = devbus_file_load(dir_fd, STATE_FILE, state_fields, &state);
 	if (r == -ENOENT) {
 		memset(&state, 0, sizeof(state));
 		snprintf(state.phase, sizeof(state.phase), "%s", phase_name(PHASE_IDLE));

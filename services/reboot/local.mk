@@ -14,8 +14,7 @@ dist_man_MANS += doc/man/devbus-reboot.8
 	%D%/order.c %D%/order.h \
 	%D%/program.c %D%/program.h \
 	%D%/reboot.c %D%/reboot.h \
-	%D%/record.c %D%/record.h \
-	%D%/save.c %D%/save.h
+	%D%/record.c %D%/record.h
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test-reboot

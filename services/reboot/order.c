@@ -7,7 +7,6 @@
 #include "order.h"
 #include "boot.h"
 #include "program.h"
-#include "save.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,7 +54,7 @@ void order_fail(struct order *order, const char *code, const char *format, ...)
 	order_drop(order);
 	order->request = NULL;
 	order->step = STEP_IDLE;
-	int r = save_remove(order->state_dir_fd, RECORD_FILE);
+	int r = devbus_file_remove(order->state_dir_fd, RECORD_FILE);
 	if (r < 0)
 		devbus_log(DEVBUS_LOG_ERROR, RECORD_FILE ": %s", strerror(-r));
 	devbus_log(DEVBUS_LOG_WARNING, "no reboot: %s: %s", code, message);
@@ -68,7 +67,7 @@ static bool enter(struct order *order, const char *phase)
 {
 	order->record.schema = RECORD_SCHEMA;
 	snprintf(order->record.phase, sizeof(order->record.phase), "%s", phase);
-	int r = save_write(order->state_dir_fd, RECORD_FILE, record_fields, &order->record);
+	int r = devbus_file_save(order->state_dir_fd, RECORD_FILE, record_fields, &order->record);
 	if (r < 0)
 		order_fail(order, r == -ENOSPC ? DEVBUS_E_NO_SPACE : DEVBUS_E_IO_ERROR, RECORD_FILE ": %s",
 			strerror(-r));

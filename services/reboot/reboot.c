@@ -6,7 +6,6 @@
 #include "reboot.h"
 #include "boot.h"
 #include "order.h"
-#include "save.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -206,7 +205,7 @@ static int read_boot_id(struct reboot *reboot)
 static int read_record(struct reboot *reboot)
 {
 	struct record record;
-	int r = save_read(reboot->state_dir_fd, RECORD_FILE, record_fields, &record);
+	int r = devbus_file_load(reboot->state_dir_fd, RECORD_FILE, record_fields, &record);
 	if (r == 0)
 		reboot->order.record = record;
 	else if (r == -EBADMSG)
@@ -225,7 +224,7 @@ static int tell_boot(struct reboot *reboot)
 	struct seen seen;
 	struct boot_event event;
 	bool has_record = reboot->decision.verdict != VERDICT_NONE;
-	int r = save_read(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
+	int r = devbus_file_load(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG)
 		return r;
 	if (!record_boot_event(has_record ? &reboot->order.record : NULL, r == 0 ? &seen : NULL,
@@ -235,7 +234,7 @@ static int tell_boot(struct reboot *reboot)
 	if (r < 0)
 		devbus_log(DEVBUS_LOG_WARNING, "event boot: %s", strerror(-r));
 	snprintf(seen.boot_id, sizeof(seen.boot_id), "%s", reboot->boot_id);
-	return save_write(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
+	return devbus_file_save(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
 }
 
 /*
@@ -251,7 +250,7 @@ static int settle(struct reboot *reboot)
 		order_continue(&reboot->order, NULL, reboot->decision);
 		return 0;
 	}
-	return save_remove(reboot->state_dir_fd, RECORD_FILE);
+	return devbus_file_remove(reboot->state_dir_fd, RECORD_FILE);
 }
 
 static int set_up(struct reboot *reboot)
@@ -268,7 +267,7 @@ static int set_up(struct reboot *reboot)
 	return r;
 }
 
-int reboot_new(struct devbus *bus, struct reboot **ret_reboot)
+int reboot_start(struct devbus *bus, void **ret_service)
 {
 	struct reboot *reboot = calloc(1, sizeof(*reboot));
 	if (!reboot)
@@ -279,15 +278,17 @@ int reboot_new(struct devbus *bus, struct reboot **ret_reboot)
 	reboot->order.settings = &reboot->settings;
 	int r = set_up(reboot);
 	if (r < 0) {
-		reboot_free(reboot);
+		reboot_stop(reboot);
 		return r;
 	}
-	*ret_reboot = reboot;
+	*ret_service = reboot;
 	return 0;
 }
 
-void reboot_free(struct reboot *reboot)
+void reboot_stop(void *service)
 {
+	struct reboot *reboot = service;
+
 	if (!reboot)
 		return;
 	order_drop(&reboot->order);

@@ -10,6 +10,7 @@
 #include <devbus/devbus.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -244,28 +245,35 @@ static int serve(struct service *service)
 
 	devbus_fields_initial(config_fields, &config);
 	if ((r = devbus_serve(service->bus, methods, service)) < 0 ||
-		(r = devbus_config(service->bus, config_fields, sizeof config, on_config, service)) < 0 ||
-		(r = apply(service, &config)) < 0)
+		(r = devbus_config(service->bus, config_fields, sizeof config, on_config, service)) < 0)
 		return r;
-	return devbus_run(service->bus);
+	return apply(service, &config);
 }
 
-int sensor_run(const char *config_dir)
+int sensor_start(struct devbus *bus, void **ret_service)
 {
-	const struct devbus_options options = { .name = "sensor", .config_dir = config_dir };
-	static struct service service; /* two paths of PATH_MAX are much for a stack */
-	int r = devbus_open_with(&options, &service.bus);
+	struct service *service = calloc(1, sizeof *service);
+	int r;
 
-	if (r < 0)
-		return r;
-	if ((r = devbus_settings(service.bus, settings_fields, &service.settings)) == 0 &&
-		(r = open_sampler(&service)) == 0) {
-		r = serve(&service);
-		/* The bus first: nothing of it may call into a sampler that is closed. */
-		devbus_close(service.bus);
-		sampler_close(&service.sampler);
+	if (!service)
+		return -ENOMEM;
+	service->bus = bus;
+	if ((r = devbus_settings(bus, settings_fields, &service->settings)) < 0 ||
+		(r = open_sampler(service)) < 0) {
+		free(service);
 		return r;
 	}
-	devbus_close(service.bus);
-	return r;
+	*ret_service = service;
+	return serve(service);
+}
+
+void sensor_stop(void *userdata)
+{
+	struct service *service = userdata;
+
+	if (!service)
+		return;
+	devbus_timer_stop(service->timer);
+	sampler_close(&service->sampler);
+	free(service);
 }

@@ -2,7 +2,6 @@
 /* The firmware service's decisions and what it keeps on disk: versions, orders, progress, slots, state. */
 #include "../../services/firmware/order.h"
 #include "../../services/firmware/progress.h"
-#include "../../services/firmware/save.h"
 #include "../../services/firmware/state.h"
 #include "unit.h"
 
@@ -364,13 +363,13 @@ START_TEST(test_folder)
 {
 	char deep[PATH_MAX];
 	snprintf(deep, sizeof(deep), "%.1000s/x/y", folder);
-	int fd = save_open_dir(deep);
+	int fd = devbus_folder(AT_FDCWD, deep);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	ck_assert_int_eq(rmdir(deep), 0);
 	snprintf(deep, sizeof(deep), "%.1000s/x", folder);
 	ck_assert_int_eq(rmdir(deep), 0);
-	ck_assert_int_eq(save_open_dir(""), -EINVAL);
+	ck_assert_int_eq(devbus_folder(AT_FDCWD, ""), -EINVAL);
 }
 END_TEST
 

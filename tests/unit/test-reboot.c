@@ -2,7 +2,6 @@
 /* The reboot service's decisions as functions of record, boot id and time; its record on disk; running a program. */
 #include "../../services/reboot/boot.h"
 #include "../../services/reboot/program.h"
-#include "../../services/reboot/save.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -162,11 +161,11 @@ static void put(const char *name, const char *text)
 START_TEST(test_record_on_disk)
 {
 	struct record found;
-	ck_assert_int_eq(save_read(dir_fd, RECORD_FILE, record_fields, &found), -ENOENT);
-	ck_assert_int_eq(save_remove(dir_fd, RECORD_FILE), 0);
-	ck_assert_int_eq(save_write(dir_fd, RECORD_FILE, record_fields, &waiting), 0);
-	ck_assert_int_eq(save_write(dir_fd, RECORD_FILE, record_fields, &rebooting), 0);
-	ck_assert_int_eq(save_read(dir_fd, RECORD_FILE, record_fields, &found), 0);
+	ck_assert_int_eq(devbus_file_load(dir_fd, RECORD_FILE, record_fields, &found), -ENOENT);
+	ck_assert_int_eq(devbus_file_remove(dir_fd, RECORD_FILE), 0);
+	ck_assert_int_eq(devbus_file_save(dir_fd, RECORD_FILE, record_fields, &waiting), 0);
+	ck_assert_int_eq(devbus_file_save(dir_fd, RECORD_FILE, record_fields, &rebooting), 0);
+	ck_assert_int_eq(devbus_file_load(dir_fd, RECORD_FILE, record_fields, &found), 0);
 	ck_assert_str_eq(found.phase, "rebooting");
 	ck_assert_str_eq(found.id, "c1");
 	ck_assert_str_eq(found.boot_id, "boot-1");
@@ -174,8 +173,8 @@ START_TEST(test_record_on_disk)
 	ck_assert_uint_eq(found.delay_ms, 10000);
 	ck_assert_uint_eq(found.due_ms, 110000);
 	ck_assert_uint_eq(found.ordered_ms, 110500);
-	ck_assert_int_eq(save_remove(dir_fd, RECORD_FILE), 0);
-	ck_assert_int_eq(save_read(dir_fd, RECORD_FILE, record_fields, &found), -ENOENT);
+	ck_assert_int_eq(devbus_file_remove(dir_fd, RECORD_FILE), 0);
+	ck_assert_int_eq(devbus_file_load(dir_fd, RECORD_FILE, record_fields, &found), -ENOENT);
 }
 END_TEST
 
@@ -191,7 +190,7 @@ START_TEST(test_record_damaged)
 {
 	struct record found;
 	put(RECORD_FILE, damaged[_i]);
-	ck_assert_int_eq(save_read(dir_fd, RECORD_FILE, record_fields, &found), -EBADMSG);
+	ck_assert_int_eq(devbus_file_load(dir_fd, RECORD_FILE, record_fields, &found), -EBADMSG);
 }
 END_TEST
 

@@ -39,7 +39,11 @@ static int finish_numbered(struct store *store, int number)
 
 	snprintf(id, sizeof(id), "%d", number);
 	snprintf(event, sizeof(event), "succeeded %d", number);
-	return store_command_update(store, id, event, store_next_seq(store), true, number);
+	return store_command_update(store, &(struct store_command) { .id = id,
+						   .event = event,
+						   .seq = store_next_seq(store),
+						   .final = true,
+						   .wall_ms = number });
 }
 
 struct wanted {

@@ -12,6 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int update(
+	struct store *store, const char *id, const char *event, uint64_t seq, bool final, int64_t wall_ms)
+{
+	return store_command_update(
+		store, &(struct store_command) {
+			       .id = id, .event = event, .seq = seq, .final = final, .wall_ms = wall_ms });
+}
+
 /* ---- counters */
 
 START_TEST(test_new_file)
@@ -79,7 +87,6 @@ static void check_record(const struct store_command *record, void *userdata)
 
 	ck_assert_str_eq(record->id, wanted->id);
 	ck_assert_str_eq(record->method, wanted->method);
-	ck_assert_uint_eq(record->args_hash, wanted->args_hash);
 	ck_assert_int_eq(!record->args, !wanted->args);
 	if (wanted->args)
 		ck_assert_str_eq(record->args, wanted->args);
@@ -89,10 +96,16 @@ static void check_record(const struct store_command *record, void *userdata)
 	ck_assert_int_eq(record->wall_ms, wanted->wall_ms);
 }
 
+#define RECORD(id_, method_, args_, event_, seq_, final_, wall_ms_)                                          \
+	{                                                                                                    \
+		.id = id_, .method = method_, .args = args_, .event = event_, .seq = seq_, .final = final_,  \
+		.wall_ms = wall_ms_                                                                          \
+	}
+
 static const struct store_command records[] = {
-	{ "a", "update", UINT64_MAX, "{\"x\":1}", "{\"state\":\"accepted\"}", 1, false, 1769860800000 },
-	{ "b", "start", 0, NULL, "{}", 2, true, -1 },
-	{ "A", "start", 1, "", "", 9007199254740992, false, INT64_MAX },
+	RECORD("a", "update", "{\"x\":1}", "{\"state\":\"accepted\"}", 1, false, 1769860800000),
+	RECORD("b", "start", NULL, "{}", 2, true, -1),
+	RECORD("A", "start", "", "", 9007199254740992, false, INT64_MAX),
 };
 
 START_TEST(test_add_and_find)
@@ -132,10 +145,10 @@ START_TEST(test_update)
 	struct store_command record = records[0];
 	struct store *store = open_store();
 
-	ck_assert_int_eq(store_command_update(store, "a", "{}", 5, true, 6), -ENOENT);
+	ck_assert_int_eq(update(store, "a", "{}", 5, true, 6), -ENOENT);
 	ck_assert_uint_eq(store_next_seq(store), 1);
 	ck_assert_int_eq(store_command_add(store, &record), 0);
-	ck_assert_int_eq(store_command_update(store, "a", "{\"state\":\"failed\"}", 5, true, 6), 0);
+	ck_assert_int_eq(update(store, "a", "{\"state\":\"failed\"}", 5, true, 6), 0);
 	record.event = "{\"state\":\"failed\"}";
 	record.seq = 5;
 	record.final = true;
@@ -143,7 +156,7 @@ START_TEST(test_update)
 	ck_assert_int_eq(store_command_find(store, "a", check_record, &record), 0);
 	ck_assert_uint_eq(store_next_seq(store), 6);
 	/* An older number does not turn the sequence back. */
-	ck_assert_int_eq(store_command_update(store, "a", "{}", 2, true, 6), 0);
+	ck_assert_int_eq(update(store, "a", "{}", 2, true, 6), 0);
 	ck_assert_uint_eq(store_next_seq(store), 6);
 	store_close(store);
 	store = open_store();
@@ -194,8 +207,8 @@ START_TEST(test_unfinished_in_order)
 	add_record(store, "x", false, 10);
 	add_record(store, "w", false, 20);
 	/* A later event does not make it younger. */
-	ck_assert_int_eq(store_command_update(store, "z", "{}", store_next_seq(store), false, 99), 0);
-	ck_assert_int_eq(store_command_update(store, "w", "{}", store_next_seq(store), true, 99), 0);
+	ck_assert_int_eq(update(store, "z", "{}", store_next_seq(store), false, 99), 0);
+	ck_assert_int_eq(update(store, "w", "{}", store_next_seq(store), true, 99), 0);
 	ck_assert_int_eq(store_command_unfinished(store, note_id, ids), 0);
 	ck_assert_str_eq(ids, "zx");
 	store_close(store);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * The door to the cloud, outwards: the life of a command as events on the mirrored topic (protocol 4.2). The journal makes the
+ * promise: each state is on disk before it is told or acted on, so that a command survives a crash and never runs twice.
+ * Rejections are journalled as well: an id has exactly one final state.
+ */
+#include "command.h"
+#include "durable.h"
+#include "server.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int event_topic(const struct devbus *bus, const char *command, char topic[TOPIC_SIZE])
+{
+	return topic_make(topic, "cloud", "event", bus->name, command);
+}
+
+/* An event that is on disk no more, or cannot be: for those who listen. */
+int command_publish(struct devbus *bus, const char *command, const char *text)
+{
+	char topic[TOPIC_SIZE];
+	struct outbox_message message = {
+		.class = OUTBOX_COMMAND,
+		.message = { .topic = topic, .payload = text, .payload_size = strlen(text), .qos = 1 },
+	};
+	int r = event_topic(bus, command, topic);
+
+	return r < 0 ? r : bus_send(bus, &message);
+}
+
+static char *print_event(const struct devbus *bus, struct envelope_event *event)
+{
+	struct devbus_json *object;
+	char *text;
+
+	event->wall_ms = bus_wall_ms(bus);
+	event->clock_unsynced = bus_clock_unsynced(bus);
+	if (envelope_event_write(event, &object) < 0)
+		return NULL;
+	text = devbus_json_print(object);
+	devbus_json_free(object);
+	return text;
+}
+
+void command_note_store(struct devbus *bus, int r)
+{
+	status_problem(
+		bus, STATUS_STORE, r < 0 && r != -EEXIST ? "the command journal cannot be written" : NULL);
+	if (r < 0)
+		log_error("cannot write the command journal in %s: %s", bus->state_dir, strerror(-r));
+}
+
+/* For the limit of age; INT64_MAX, which is no age, while the clock cannot be trusted: 1970 would be forgotten at once. */
+static int64_t journal_ms(const struct devbus *bus, const struct envelope_event *event)
+{
+	return bus_clock_unsynced(bus) ? INT64_MAX : event->wall_ms;
+}
+
+static int save_event(struct devbus_request *request, const struct envelope_event *event, const char *text)
+{
+	struct devbus *bus = request->bus;
+	char topic[TOPIC_SIZE], *args = NULL;
+	struct store_command record = {
+		.id = request->id,
+		.method = request->name,
+		.event = text,
+		.seq = event->seq,
+		.final = envelope_phase_final(event->phase),
+		.wall_ms = journal_ms(bus, event),
+		.topic = topic,
+		.class = OUTBOX_COMMAND,
+	};
+	int r = event_topic(bus, request->name, topic);
+
+	if (r == 0)
+		r = durable_make_room(
+			bus, OUTBOX_COMMAND, strlen(topic) + strlen(text) + STORE_EVENT_OVERHEAD);
+	if (r == 0 && request->accepted)
+		return store_command_update(bus->store, &record);
+	if (r == 0 && request->args && !(args = devbus_json_print(request->args)))
+		r = -ENOMEM;
+	record.args = args;
+	if (r == 0)
+		r = store_command_add(bus->store, &record);
+	free(args);
+	if (r == 0)
+		bus->server->journal_count++;
+	return r;
+}
+
+/* To the disk first, the journal and the outbox at once, then to the cloud. */
+static int tell(struct devbus_request *request, struct envelope_event *event)
+{
+	struct devbus *bus = request->bus;
+	char *text;
+	int r;
+
+	durable_commit(bus); /* an open batch has numbers before ours */
+	event->id = request->id;
+	event->stream = store_stream(bus->store);
+	event->seq = store_next_seq(bus->store);
+	text = print_event(bus, event);
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) > bus->settings.payload_limit_bytes) {
+		free(text);
+		return -EMSGSIZE; /* before it is written: nobody would ever hear of it */
+	}
+	r = save_event(request, event, text);
+	command_note_store(bus, r);
+	if (r == 0)
+		durable_send(bus);
+	free(text);
+	return r;
+}
+
+/* An answer that has no record of its own: no id could be read, or it is somebody else's, or the disk is full. */
+void command_reject(struct devbus *bus, const char *command, const char *id, const struct devbus_error *error)
+{
+	struct envelope_event event = {
+		.id = id && id[0] ? id : NULL,
+		.phase = ENVELOPE_REJECTED,
+		.wall_ms = bus_wall_ms(bus),
+		.clock_unsynced = bus_clock_unsynced(bus),
+		.error_code = error->code,
+		.error_message = error->message,
+	};
+	struct devbus_json *object;
+	char topic[TOPIC_SIZE], *text;
+
+	bus->stats.commands_rejected++;
+	if (event_topic(bus, command, topic) < 0 || envelope_event_write(&event, &object) < 0)
+		return;
+	text = devbus_json_print(object);
+	if (durable_publish(bus, OUTBOX_COMMAND, topic, object) < 0 && text)
+		command_publish(bus, command, text);
+	free(text);
+}
+
+int command_progress(struct devbus_request *request, int percent, const char *step, const char *message)
+{
+	return tell(request, &(struct envelope_event) {
+				     .phase = ENVELOPE_RUNNING,
+				     .percent = percent > 100 ? 100 : percent,
+				     .step = step,
+				     .message = message,
+			     });
+}
+
+/* ---- the door */
+
+/* Before it was accepted, failing is rejecting. */
+static int command_fail(struct devbus_request *request, const char *code, const char *message)
+{
+	struct envelope_event event = {
+		.phase = request->accepted ? ENVELOPE_FAILED : ENVELOPE_REJECTED,
+		.error_code = code,
+		.error_message = message,
+	};
+
+	struct devbus_error error;
+	int r = tell(request, &event);
+
+	if (request->accepted)
+		return r;
+	if (r == 0 || r == -ENOBUFS) {
+		request->bus->stats.commands_rejected++;
+		return r;
+	}
+	error_set(&error, code, "%s", message); /* a full disk is no reason for silence */
+	command_reject(request->bus, request->name, request->id, &error);
+	return r;
+}
+
+static int command_succeed(struct devbus_request *request, struct devbus_json *result)
+{
+	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_SUCCEEDED, .result = result });
+
+	devbus_json_free(result);
+	if (r == -EMSGSIZE)
+		command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");
+	return r;
+}
+
+static int command_accept(struct devbus_request *request)
+{
+	struct devbus *bus = request->bus;
+	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_ACCEPTED });
+
+	if (r == 0 || r == -ENOBUFS) { /* it is in the journal, which is what the promise needs */
+		request->accepted = true;
+		return 0;
+	}
+	struct devbus_error error;
+
+	error_set(&error, DEVBUS_E_IO_ERROR, "the command journal cannot be written: %s", strerror(-r));
+	command_reject(bus, request->name, request->id, &error);
+	request_free(request);
+	return r;
+}
+
+const struct door command_door = {
+	.succeed = command_succeed,
+	.fail = command_fail,
+	.accept = command_accept,
+};

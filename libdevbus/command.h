@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* What the files of the command door share: in (command.c), out (command-tell.c), after a start (command-resume.c). */
+#ifndef DEVBUS_INTERNAL_COMMAND_H
+#define DEVBUS_INTERNAL_COMMAND_H
+
+#include "serve.h"
+
+/* Sends an event that is on disk no more, or cannot be: for those who listen now. 0 or a negative errno. */
+int command_publish(struct devbus *bus, const char *command, const char *text);
+
+/* An answer that has no record of its own: no id could be read, or it is somebody else's, or the disk is full. */
+void command_reject(
+	struct devbus *bus, const char *command, const char *id, const struct devbus_error *error);
+
+/* Shows in log and status what came of using the journal. */
+void command_note_store(struct devbus *bus, int r);
+
+#endif

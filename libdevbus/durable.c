@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * From the disk to beyond the bridge. Events are sent in the order of their numbers; when the local broker has acknowledged all
+ * that was sent, or a good part of it, a token follows on the echo topic. The bridge's queue is first in, first out,
+ * so when the token comes back from the cloud's broker, everything before it is there, and is forgotten here.
+ *
+ * Three rules keep the echo honest:
+ * - The token holds a word of this connection. A token of an earlier one may come back late, from before the broker lost
+ *   its queue; it confirms nothing.
+ * - At each connect everything that is not confirmed is sent again. Its number tells a repeat from a new event.
+ * - The window of unconfirmed events stays below what the broker queues for the bridge (max_queued_messages), or the
+ *   broker would drop an event and still let the token through.
+ */
+#include "durable.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WINDOW_EVENTS = 400, /* unconfirmed: below a share of max_queued_messages = 10000 for each service */
+	WINDOW_BYTES = 1024 * 1024, /* and of max_queued_bytes = 8 MiB */
+	TOKEN_EVERY = 100, /* events, when more are coming all the time */
+	TOKEN_AGAIN_MS = 30 * 1000, /* a token that the cloud's broker lost is sent again */
+	READ_AT_ONCE = 2 * LINK_WINDOW,
+	REFUSED = 0x80,
+};
+
+/* ---- tokens */
+
+static bool confirmed_by(const struct devbus *bus, const char *means)
+{
+	return strcmp(bus->settings.confirm, means) == 0;
+}
+
+static void send_token(struct devbus *bus)
+{
+	echo_send(bus, bus->durable->token_seq);
+	loop_timer_set(bus->durable->again, loop_now_ms(bus->loop) + TOKEN_AGAIN_MS);
+}
+
+/* One time runs at once: while events keep coming, it still ends. */
+static void start_time(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	if (durable->timed_seq)
+		return;
+	durable->timed_seq = durable->token_seq;
+	loop_timer_set(
+		durable->again, loop_now_ms(bus->loop) + 1000 * (int64_t)bus->settings.confirm_after_s);
+}
+
+/* The local broker has everything up to acked_seq: has the cloud? */
+static void ask(struct devbus *bus)
+{
+	bus->durable->token_seq = bus->durable->acked_seq;
+	if (confirmed_by(bus, "echo"))
+		send_token(bus);
+	else if (confirmed_by(bus, "time"))
+		start_time(bus);
+}
+
+static size_t less(size_t from, size_t what)
+{
+	return what < from ? from - what : 0;
+}
+
+static void confirm(struct devbus *bus, uint64_t seq)
+{
+	struct durable *durable = bus->durable;
+	struct store_size forgotten = { 0, 0 };
+	int r = store_events_confirm(bus->store, seq, &forgotten);
+
+	if (r < 0) { /* they stay, and are confirmed again by a later token */
+		log_warning("confirmed events stay on disk for now: %s", strerror(-r));
+		return;
+	}
+	bus->stats.events_confirmed += forgotten.count;
+	durable->window_events = less(durable->window_events, forgotten.count);
+	durable->window_bytes = less(durable->window_bytes, forgotten.bytes);
+	if (seq > durable->confirmed_seq)
+		durable->confirmed_seq = seq;
+	if (durable->confirmed_seq >= durable->token_seq)
+		loop_timer_stop(durable->again);
+	durable_send(bus);
+}
+
+void durable_echoed(struct devbus *bus, uint64_t seq)
+{
+	if (seq <= bus->durable->token_seq)
+		confirm(bus, seq);
+}
+
+/* With echo: the token got lost on the way. With time: nobody tells, and the time that was agreed on is over. */
+static void again_due(void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct durable *durable = bus->durable;
+	uint64_t timed_seq = durable->timed_seq;
+
+	if (confirmed_by(bus, "echo")) {
+		send_token(bus);
+		return;
+	}
+	durable->timed_seq = 0;
+	if (durable->token_seq > timed_seq)
+		start_time(bus);
+	confirm(bus, timed_seq);
+}
+
+void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *object)
+{
+	const char *stream = devbus_json_string(devbus_json_get(object, "stream"));
+	double seq;
+
+	if (!stream || strcmp(stream, store_stream(bus->store)) != 0 ||
+		devbus_json_number(devbus_json_get(object, "seq"), &seq) < 0 || seq < 0 ||
+		seq >= (double)store_next_seq(bus->store)) {
+		bus->stats.messages_malformed++;
+		return;
+	}
+	confirm(bus, (uint64_t)seq);
+}
+
+/* ---- sending */
+
+static void forget_sent(struct durable *durable, struct sent *sent)
+{
+	for (struct sent **link = &durable->unacked; *link; link = &(*link)->next) {
+		if (*link == sent) {
+			*link = sent->next;
+			durable->unacked_count--;
+			free(sent);
+			return;
+		}
+	}
+}
+
+static void on_acknowledged(int reason, void *userdata)
+{
+	struct sent *sent = userdata;
+	struct devbus *bus = sent->bus;
+	struct durable *durable = bus->durable;
+	uint64_t seq = sent->seq;
+
+	forget_sent(durable, sent);
+	if (reason >= REFUSED) { /* it would be refused for ever, and hold up all behind it */
+		bus->stats.events_dropped++;
+		outbox_give_back_dropped(bus->outbox, 1);
+		store_events_remove(bus->store, seq);
+	}
+	if (seq > durable->acked_seq)
+		durable->acked_seq = seq;
+	if (durable->unacked_count == 0 || durable->acked_seq - durable->token_seq >= TOKEN_EVERY)
+		ask(bus);
+	durable_send(bus);
+}
+
+struct reading {
+	struct devbus *bus;
+	bool stopped; /* memory is short: what follows must not overtake */
+};
+
+static void send_event(const struct store_event *event, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct durable *durable = reading->bus->durable;
+	struct sent *sent = reading->stopped ? NULL : malloc(sizeof *sent);
+	struct outbox_message message = {
+		.class = event->class,
+		.stored = true,
+		.acknowledged = on_acknowledged,
+		.userdata = sent,
+		.message = { .topic = event->topic,
+			.payload = event->payload,
+			.payload_size = strlen(event->payload),
+			.qos = 1 },
+	};
+
+	reading->stopped = !sent || outbox_add(reading->bus->outbox, &message) < 0;
+	if (reading->stopped) {
+		free(sent);
+		return;
+	}
+	*sent = (struct sent) { durable->unacked, reading->bus, event->seq };
+	durable->unacked = sent;
+	durable->unacked_count++;
+	durable->read_seq = event->seq;
+	durable->window_events++;
+	durable->window_bytes += store_event_bytes(event);
+}
+
+void durable_send(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+	struct reading reading = { .bus = bus };
+
+	if (!durable || !bus->connected)
+		return;
+	if (durable->unacked_count < LINK_WINDOW && durable->window_events < WINDOW_EVENTS &&
+		durable->window_bytes < WINDOW_BYTES && durable->read_seq + 1 < store_next_seq(bus->store))
+		store_events_read(bus->store, durable->read_seq, READ_AT_ONCE, send_event, &reading);
+	outbox_send(bus->outbox, bus->link);
+}
+
+/* ---- connections */
+
+void durable_lost(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	if (!durable)
+		return;
+	for (struct sent *sent; (sent = durable->unacked);) {
+		durable->unacked = sent->next;
+		free(sent);
+	}
+	durable->unacked_count = 0;
+	durable->window_events = durable->window_bytes = 0;
+	loop_timer_stop(durable->again);
+}
+
+void durable_connected(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	if (!durable)
+		return;
+	durable->read_seq = durable->acked_seq = durable->token_seq = durable->confirmed_seq =
+		durable->timed_seq = 0;
+	durable_send(bus);
+}
+
+/* ---- */
+
+int durable_new(struct devbus *bus)
+{
+	struct durable *durable = calloc(1, sizeof *durable);
+	int r;
+
+	if (!durable)
+		return -ENOMEM;
+	bus->durable = durable;
+	r = loop_timer_new(bus->loop, again_due, bus, &durable->again);
+	if (r == 0)
+		r = loop_timer_new(bus->loop, durable_drop_old, bus, &durable->old);
+	if (r == 0)
+		durable_drop_old(bus);
+	return r;
+}
+
+void durable_free(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	if (!durable)
+		return;
+	durable_lost(bus);
+	durable_free_batch(durable);
+	free(durable->batch);
+	loop_timer_free(durable->again);
+	loop_timer_free(durable->old);
+	free(durable);
+	bus->durable = NULL;
+}
+
+size_t durable_count(const struct devbus *bus)
+{
+	return bus->durable ? store_outbox_size(bus->store).count + bus->durable->batch_count : 0;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * Durable events: on disk before anything else happens, and kept until something beyond the bridge has confirmed them (protocol
+ * 6). The broker's own acknowledgement is no such thing: it comes before the broker has written anything.
+ */
+#ifndef DEVBUS_INTERNAL_DURABLE_H
+#define DEVBUS_INTERNAL_DURABLE_H
+
+#include "bus.h"
+
+/* An event between the window and the local broker's acknowledgement. */
+struct sent {
+	struct sent *next;
+	struct devbus *bus;
+	uint64_t seq;
+};
+
+struct durable {
+	uint64_t read_seq; /* up to here everything was sent on this connection */
+	uint64_t acked_seq; /* the local broker has everything up to here */
+	uint64_t token_seq; /* of the last token */
+	uint64_t confirmed_seq; /* of the last one that came back */
+	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
+	size_t window_events, window_bytes; /* sent, unconfirmed */
+	struct sent *unacked;
+	size_t unacked_count;
+	struct loop_timer *again, *old;
+
+	/* the open batch */
+	bool batch_open;
+	struct store_event *batch;
+	size_t batch_count, batch_room, batch_bytes;
+};
+
+/* Drops what is past its age, now and then again; the timer `old` runs it. */
+void durable_drop_old(void *bus);
+
+/* Frees the open batch. */
+void durable_free_batch(struct durable *durable);
+
+int durable_new(struct devbus *bus);
+void durable_free(struct devbus *bus);
+
+/*
+ * Adds `stream` and `seq` to @object (taken, also on failure) and writes it to disk, or to the batch that is open. When the
+ * outbox is full, the oldest events of a class that is not above @class make room. 0, -EMSGSIZE, -ENOBUFS or a negative errno of the
+ * store.
+ */
+int durable_publish(
+	struct devbus *bus, enum outbox_class class, const char *topic, struct devbus_json *object);
+
+/* Makes room for @bytes more, by the rule above. 0, -ENOBUFS or a negative errno of the store. */
+int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes);
+
+/* Sends what is on disk and was not sent on this connection, as far as the window allows. After anything was added. */
+void durable_send(struct devbus *bus);
+
+void durable_connected(struct devbus *bus);
+void durable_lost(struct devbus *bus);
+
+/* ---- echo.c */
+int echo_new(struct devbus *bus);
+void echo_free(struct devbus *bus);
+void echo_connected(struct devbus *bus);
+void echo_send(struct devbus *bus, uint64_t seq); /* comes back as durable_echoed(), on this connection */
+
+/* ---- durable.c, durable-write.c */
+
+/* The token of all events up to @seq came back from the cloud's broker. */
+void durable_echoed(struct devbus *bus, uint64_t seq);
+
+/* The cloud's own confirmation, {"stream","seq"} (protocol 6.5). */
+void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *object);
+
+/* The open batch goes to disk, because something else is about to take a number of the stream. 0 or a negative errno. */
+int durable_commit(struct devbus *bus);
+
+/* What is not confirmed yet. */
+size_t durable_count(const struct devbus *bus);
+
+#endif
