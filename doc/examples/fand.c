@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* fand: a fan that the device and the cloud can set. The whole service; doc/writing-a-service.md explains it. */
+#include <devbus/devbus.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fan {
+	char path[256]; /* setting of section [fand]: the file that takes 0..255 */
+	uint32_t percent;
+};
+static const struct devbus_field fan_settings[] = {
+	DEVBUS_FIELD(struct fan, path, .min = 1, .initial_text = "/sys/class/hwmon/hwmon0/pwm1"), { 0 }
+};
+static const struct devbus_field fan_state[] = { DEVBUS_FIELD(struct fan, percent), { 0 } };
+
+struct set {
+	uint32_t percent;
+};
+static const struct devbus_field set_fields[] = {
+	DEVBUS_FIELD(struct set, percent, .max = 100, .flags = DEVBUS_REQUIRED, .description = "speed in %"),
+	{ 0 }
+};
+
+static int on_set(struct devbus_request *request, const void *args, void *userdata)
+{
+	const struct set *set = args;
+	struct fan *fan = userdata;
+	FILE *file = fopen(fan->path, "w");
+
+	if (!file)
+		return devbus_fail(request, DEVBUS_E_IO_ERROR, "cannot open %s", fan->path);
+	fprintf(file, "%u\n", (unsigned)(set->percent * 255 / 100));
+	if (fclose(file) != 0)
+		return devbus_fail(request, DEVBUS_E_IO_ERROR, "cannot write %s", fan->path);
+	fan->percent = set->percent;
+	devbus_publish(devbus_request_bus(request), DEVBUS_STATE, "speed", fan_state, fan);
+	return devbus_reply(request, fan_state, fan);
+}
+
+/* Setting it twice does no harm, so a command that a crash interrupted is simply run again: resume. */
+static const struct devbus_method methods[] = {
+	{ "set", on_set, set_fields, sizeof(struct set), .flags = DEVBUS_CLOUD, .resume = on_set,
+		.result = fan_state, .description = "Sets the speed." },
+	{ 0 }
+};
+
+int main(void)
+{
+	struct devbus *bus = NULL;
+	struct fan fan = { .percent = 0 };
+	int r;
+
+	if ((r = devbus_open("fand", &bus)) < 0 || (r = devbus_settings(bus, fan_settings, &fan)) < 0 ||
+		(r = devbus_serve(bus, methods, &fan)) < 0 || (r = devbus_run(bus)) < 0)
+		fprintf(stderr, "fand: %s\n", strerror(-r));
+	devbus_close(bus);
+	return r < 0;
+}

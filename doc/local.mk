@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# The documents, and the example that they explain: compiled by `make check` against the public headers alone, so
+# that what a reader copies works. Manual pages of a program stand beside the program, in its own local.mk.
+
+dist_doc_DATA += \
+	%D%/api-promise.md \
+	%D%/architecture.md \
+	%D%/broker.md \
+	%D%/cross-compiling.md \
+	%D%/dependencies.md \
+	%D%/protocol.md \
+	%D%/writing-a-service.md
+dist_man_MANS += %D%/man/devbus.conf.5 %D%/man/devbus.7
+
+docdesigndir = $(docdir)/design
+dist_docdesign_DATA = %D%/design/link.md
+
+docexamplesdir = $(docdir)/examples
+dist_docexamples_DATA = %D%/examples/fand.c
+
+check_PROGRAMS += %D%/examples/fand
+%C%_examples_fand_CPPFLAGS = -I$(top_srcdir)/include
+%C%_examples_fand_LDADD = libdevbus/libdevbus.la
