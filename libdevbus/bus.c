@@ -71,6 +71,7 @@ int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct de
 	char *text = devbus_json_print(object);
 	struct outbox_message message = {
 		.class = packet->class,
+		.cloud = packet->cloud,
 		.acknowledged = packet->acknowledged,
 		.userdata = packet->userdata,
 		.dropped = packet->dropped,
@@ -257,6 +258,7 @@ static void on_published(void *userdata, uint32_t token, int reason)
 	struct devbus *bus = userdata;
 
 	outbox_acknowledge(bus->outbox, token, reason);
+	echo_ask_reliable(bus);
 	subscriptions_ask(bus);
 	outbox_send(bus->outbox, bus->link);
 }

@@ -128,6 +128,7 @@ int bus_send(struct devbus *bus, const struct outbox_message *message);
 /* The same for an object, printed. @object is taken, also on failure. */
 struct bus_packet {
 	enum outbox_class class;
+	bool cloud;
 	const char *topic;
 	int qos;
 	bool retain;

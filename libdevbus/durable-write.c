@@ -24,7 +24,7 @@ int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 		if (r < 0 || dropped == 0)
 			return r < 0 ? r : -ENOBUFS;
 		bus->stats.events_dropped += dropped;
-		outbox_give_back_dropped(bus->outbox, dropped);
+		outbox_give_back_dropped(bus->outbox, true, dropped);
 	}
 	return r;
 }
@@ -37,7 +37,7 @@ void durable_drop_old(void *userdata)
 
 	if (!bus_clock_unsynced(bus) && store_events_drop_old(bus->store, oldest_ms, &dropped) == 0) {
 		bus->stats.events_dropped += dropped;
-		outbox_give_back_dropped(bus->outbox, dropped);
+		outbox_give_back_dropped(bus->outbox, true, dropped);
 	}
 	loop_timer_set(bus->durable->old, loop_now_ms(bus->loop) + OLD_EVERY_MS);
 }

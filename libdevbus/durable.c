@@ -78,6 +78,8 @@ static void confirm(struct devbus *bus, uint64_t seq)
 	bus->stats.events_confirmed += forgotten.count;
 	durable->window_events = less(durable->window_events, forgotten.count);
 	durable->window_bytes = less(durable->window_bytes, forgotten.bytes);
+	if (seq >= durable->read_seq) /* also those that were dropped after they were sent */
+		durable->window_events = durable->window_bytes = 0;
 	if (seq > durable->confirmed_seq)
 		durable->confirmed_seq = seq;
 	if (durable->confirmed_seq >= durable->token_seq)
@@ -146,7 +148,7 @@ static void on_acknowledged(int reason, void *userdata)
 	forget_sent(durable, sent);
 	if (reason >= REFUSED) { /* it would be refused for ever, and hold up all behind it */
 		bus->stats.events_dropped++;
-		outbox_give_back_dropped(bus->outbox, 1);
+		outbox_give_back_dropped(bus->outbox, true, 1);
 		store_events_remove(bus->store, seq);
 	}
 	if (seq > durable->acked_seq)

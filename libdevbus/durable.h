@@ -62,6 +62,7 @@ void durable_lost(struct devbus *bus);
 int echo_new(struct devbus *bus);
 void echo_free(struct devbus *bus);
 void echo_connected(struct devbus *bus);
+void echo_ask_reliable(struct devbus *bus); /* after an acknowledgement: how far reliable events have come */
 void echo_send(struct devbus *bus, uint64_t seq); /* comes back as durable_echoed(), on this connection */
 
 /* ---- durable.c, durable-write.c */

@@ -12,7 +12,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { TOKEN_SIZE = 48, TIMEOUT_MAX_MS = 3600 * 1000 };
+enum {
+	TOKEN_SIZE = 48,
+	TIMEOUT_MAX_MS = 3600 * 1000,
+	RELIABLE_WINDOW = 400, /* as many as durable events: see durable.c */
+	RELIABLE_AGAIN_MS = 30000, /* a token that the cloud's broker lost is sent again */
+};
 
 struct echo {
 	uint64_t generation; /* of this connection */
@@ -24,6 +29,10 @@ struct echo {
 	uint64_t asked;
 	int64_t asked_ms;
 	struct loop_timer *deadline;
+
+	/* reliable events */
+	uint64_t reliable; /* the last token of theirs; 0: it is back */
+	struct loop_timer *again;
 };
 
 static void publish(struct devbus *bus, const char *kind, uint64_t number)
@@ -57,6 +66,36 @@ static void decide(struct devbus *bus, int64_t took_ms)
 	bus_leave(bus, entered_ms, "handler of an", "echo");
 }
 
+static void send_reliable(struct devbus *bus)
+{
+	publish(bus, "r", bus->echo->reliable);
+	loop_timer_set(bus->echo->again, loop_now_ms(bus->loop) + RELIABLE_AGAIN_MS);
+}
+
+static void again_due(void *userdata)
+{
+	struct devbus *bus = userdata;
+
+	if (bus->connected && bus->echo->reliable)
+		send_reliable(bus);
+}
+
+void echo_ask_reliable(struct devbus *bus)
+{
+	if (bus->echo && outbox_bridged_asks(bus->outbox, &bus->echo->reliable))
+		send_reliable(bus);
+}
+
+static void reliable_echoed(struct devbus *bus, uint64_t number)
+{
+	outbox_bridged_confirmed(bus->outbox, number);
+	if (number == bus->echo->reliable) {
+		bus->echo->reliable = 0;
+		loop_timer_stop(bus->echo->again);
+	}
+	outbox_send(bus->outbox, bus->link);
+}
+
 static void on_echo(struct devbus *bus, const struct link_message *message, void *userdata)
 {
 	struct echo *echo = bus->echo;
@@ -69,6 +108,8 @@ static void on_echo(struct devbus *bus, const struct link_message *message, void
 	if (sscanf(message->payload, "%*x:p%" SCNu64, &number) == 1) {
 		if (echo->handler && number == echo->asked)
 			decide(bus, loop_now_ms(bus->loop) - echo->asked_ms);
+	} else if (sscanf(message->payload, "%*x:r%" SCNu64, &number) == 1) {
+		reliable_echoed(bus, number);
 	} else if (sscanf(message->payload, "%*x:%" SCNu64, &number) == 1) {
 		durable_echoed(bus, number);
 	}
@@ -107,26 +148,32 @@ void echo_connected(struct devbus *bus)
 		return;
 	if (getrandom(&echo->generation, sizeof echo->generation, 0) != sizeof echo->generation)
 		echo->generation++;
+	echo->reliable = 0;
+	loop_timer_stop(echo->again);
 	if (echo->handler)
 		publish(bus, "p", echo->asked);
 }
 
 int echo_new(struct devbus *bus)
 {
+	struct echo *echo = bus->echo = calloc(1, sizeof *bus->echo);
 	char filter[TOPIC_SIZE];
 	int r;
 
-	bus->echo = calloc(1, sizeof *bus->echo);
-	if (!bus->echo)
+	if (!echo)
 		return -ENOMEM;
-	r = topic_make(bus->echo->topic, "service", "bridge", "echo", bus->name);
+	r = topic_make(echo->topic, "service", "bridge", "echo", bus->name);
 	if (r == 0)
 		r = topic_make(filter, "service", "bridge", "echoed", bus->name);
 	if (r == 0)
-		r = loop_timer_new(bus->loop, deadline_due, bus, &bus->echo->deadline);
+		r = loop_timer_new(bus->loop, deadline_due, bus, &echo->deadline);
+	if (r == 0)
+		r = loop_timer_new(bus->loop, again_due, bus, &echo->again);
 	if (r == 0)
 		r = bus_subscribe(
 			bus, &(struct link_filter) { .filter = filter, .qos = 1 }, on_echo, NULL, NULL);
+	if (r == 0 && strcmp(bus->settings.confirm, "echo") == 0)
+		outbox_limit_bridged(bus->outbox, RELIABLE_WINDOW);
 	return r;
 }
 
@@ -135,6 +182,7 @@ void echo_free(struct devbus *bus)
 	if (!bus->echo)
 		return;
 	loop_timer_free(bus->echo->deadline);
+	loop_timer_free(bus->echo->again);
 	free(bus->echo);
 	bus->echo = NULL;
 }

@@ -25,7 +25,11 @@ struct outbox {
 	size_t in_flight; /* QoS 1, unacknowledged */
 	struct list lanes[LANES];
 	struct list sent; /* in the order in which they were sent */
-	uint64_t dropped;
+	struct bridged {
+		size_t limit, in_flight;
+		uint64_t acknowledged, asked, confirmed; /* counted since the start */
+	} bridged;
+	uint64_t dropped[2]; /* local, for the cloud */
 };
 
 /* ---- lists */
@@ -79,10 +83,11 @@ static struct entry *entry_new(const struct outbox_message *from)
 	size_t bytes = sizeof(struct entry) + topic + response + message->payload_size +
 		       message->correlation_size + 4;
 	struct entry *entry = malloc(bytes);
-	char *at = (char *)(entry + 1);
+	char *at;
 
 	if (!entry)
 		return NULL;
+	at = (char *)(entry + 1);
 	*entry = (struct entry) { .queued = *from, .bytes = bytes };
 	entry->queued.message.topic = place(&at, message->topic, topic);
 	entry->queued.message.payload = place(&at, message->payload, message->payload_size);
@@ -134,18 +139,18 @@ void outbox_free(struct outbox *outbox)
 
 /* ---- adding, dropping */
 
-static void count_drop(struct outbox *outbox, enum outbox_class class)
+static void count_drop(struct outbox *outbox, const struct outbox_message *message)
 {
 	outbox->stats->messages_dropped++;
-	if (class != OUTBOX_CONTROL)
-		outbox->dropped++;
+	if (message->class != OUTBOX_CONTROL)
+		outbox->dropped[message->cloud]++;
 }
 
 /* What it would have told of earlier ones is still to be told. */
 static void count_lost(struct outbox *outbox, const struct entry *entry)
 {
-	count_drop(outbox, entry->queued.class);
-	outbox->dropped += entry->queued.dropped;
+	count_drop(outbox, &entry->queued);
+	outbox->dropped[entry->queued.cloud] += entry->queued.dropped;
 }
 
 static struct entry *take_waiting(struct outbox *outbox, struct list *lane, struct entry **link)
@@ -196,7 +201,7 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 		forget_same_topic(outbox, lane, message->message.topic);
 	while (outbox->bytes + entry->bytes > outbox->limit_bytes) {
 		if (entry->bytes > outbox->limit_bytes || !drop_one(outbox, message->class)) {
-			count_drop(outbox, message->class);
+			count_drop(outbox, message);
 			free(entry);
 			return -ENOBUFS;
 		}
@@ -210,6 +215,18 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 
 /* ---- sending */
 
+/* Telemetry is not queued for the bridge, and what is stored has a window of its own. */
+static bool counts_for_bridge(const struct entry *entry)
+{
+	return entry->queued.cloud && !entry->queued.stored && entry->queued.message.qos > 0;
+}
+
+static bool may_bridge(const struct bridged *bridged)
+{
+	return !bridged->limit ||
+	       bridged->acknowledged - bridged->confirmed + bridged->in_flight < bridged->limit;
+}
+
 /* Returns whether the next one may be tried. */
 static bool send_first(struct outbox *outbox, struct list *lane, struct link *link)
 {
@@ -218,6 +235,8 @@ static bool send_first(struct outbox *outbox, struct list *lane, struct link *li
 	int r;
 
 	if (message->qos > 0 && outbox->in_flight >= LINK_WINDOW)
+		return false;
+	if (counts_for_bridge(entry) && !may_bridge(&outbox->bridged))
 		return false;
 	r = link->functions->publish(link, message, &entry->token);
 	if (r == -EAGAIN || r == -ENOTCONN)
@@ -231,6 +250,7 @@ static bool send_first(struct outbox *outbox, struct list *lane, struct link *li
 		count_lost(outbox, entry);
 	if (r == 0 && message->qos > 0) {
 		outbox->in_flight++;
+		outbox->bridged.in_flight += counts_for_bridge(entry);
 		list_append(&outbox->sent, entry);
 	} else {
 		entry_free(outbox, entry);
@@ -254,6 +274,8 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 			continue;
 		list_take(&outbox->sent, link);
 		outbox->in_flight--;
+		outbox->bridged.in_flight -= counts_for_bridge(entry);
+		outbox->bridged.acknowledged += counts_for_bridge(entry);
 		if (reason >= REFUSED) {
 			outbox->stats->messages_refused++;
 			log_warning("the broker refuses what we publish on %s (reason 0x%02x): see its ACL",
@@ -302,7 +324,9 @@ void outbox_lost(struct outbox *outbox)
 	keep_survivors(outbox, &outbox->lanes[LANE_EVENTS], &kept);
 	empty(outbox, &outbox->lanes[LANE_CONTROL]);
 	memset(outbox->waiting, 0, sizeof outbox->waiting);
-	outbox->in_flight = 0;
+	outbox->in_flight = outbox->bridged.in_flight = 0;
+	outbox->bridged.asked = outbox->bridged.confirmed =
+		outbox->bridged.acknowledged; /* no answer comes now */
 	while (kept.first) {
 		struct entry *entry = list_take(&kept, &kept.first);
 
@@ -321,15 +345,42 @@ size_t outbox_bytes(const struct outbox *outbox)
 	return outbox->bytes;
 }
 
-uint64_t outbox_take_dropped(struct outbox *outbox)
+uint64_t outbox_take_dropped(struct outbox *outbox, bool cloud)
 {
-	uint64_t dropped = outbox->dropped;
+	uint64_t dropped = outbox->dropped[cloud];
 
-	outbox->dropped = 0;
+	outbox->dropped[cloud] = 0;
 	return dropped;
 }
 
-void outbox_give_back_dropped(struct outbox *outbox, uint64_t dropped)
+void outbox_give_back_dropped(struct outbox *outbox, bool cloud, uint64_t dropped)
 {
-	outbox->dropped += dropped;
+	outbox->dropped[cloud] += dropped;
+}
+
+/* ---- beyond the broker */
+
+enum { ASKS_PER_WINDOW = 4 };
+
+void outbox_limit_bridged(struct outbox *outbox, size_t limit)
+{
+	outbox->bridged.limit = limit;
+}
+
+bool outbox_bridged_asks(struct outbox *outbox, uint64_t *ret_number)
+{
+	struct bridged *bridged = &outbox->bridged;
+
+	if (!bridged->limit || bridged->acknowledged - bridged->asked < bridged->limit / ASKS_PER_WINDOW)
+		return false;
+	bridged->asked = *ret_number = bridged->acknowledged;
+	return true;
+}
+
+void outbox_bridged_confirmed(struct outbox *outbox, uint64_t number)
+{
+	struct bridged *bridged = &outbox->bridged;
+
+	if (number > bridged->confirmed && number <= bridged->acknowledged)
+		bridged->confirmed = number;
 }

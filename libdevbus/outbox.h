@@ -18,6 +18,7 @@ enum outbox_class { OUTBOX_TELEMETRY, OUTBOX_EVENT, OUTBOX_COMMAND, OUTBOX_CONTR
 struct outbox_message {
 	enum outbox_class class;
 	struct link_message message;
+	bool cloud; /* goes over the bridge */
 	bool stored; /* it is on disk: whoever put it here puts it here again after a loss; never dropped */
 	/* Called when the broker has acknowledged it (QoS 1); NULL: nobody wants to know. */
 	void (*acknowledged)(int reason, void *userdata);
@@ -46,14 +47,24 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);
 /* The connection is gone: events that are not acknowledged wait for the next one, in order; all else is forgotten. */
 void outbox_lost(struct outbox *outbox);
 
+/*
+ * At most @limit bridged messages (0: any number) are with the broker and not known to be beyond it. More wait here, where they are bounded
+ * and counted: the broker's own queue for the bridge drops the newest without a word, and with them durable events.
+ */
+void outbox_limit_bridged(struct outbox *outbox, size_t limit);
+
+/* Whether it is time to ask how many are through; *@ret_number then is what the answer will confirm. */
+bool outbox_bridged_asks(struct outbox *outbox, uint64_t *ret_number);
+void outbox_bridged_confirmed(struct outbox *outbox, uint64_t number);
+
 /* What waits or is not acknowledged. */
 size_t outbox_count(const struct outbox *outbox);
 size_t outbox_bytes(const struct outbox *outbox);
 
-/* How many events were dropped since the last call; for the member `dropped` of the next one. */
-uint64_t outbox_take_dropped(struct outbox *outbox);
+/* How many events, of those for the cloud or of the local ones, were dropped since the last call; for the member `dropped` of the next one. */
+uint64_t outbox_take_dropped(struct outbox *outbox, bool cloud);
 
 /* That event was not queued: the next one says it. */
-void outbox_give_back_dropped(struct outbox *outbox, uint64_t dropped);
+void outbox_give_back_dropped(struct outbox *outbox, bool cloud, uint64_t dropped);
 
 #endif

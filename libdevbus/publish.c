@@ -135,11 +135,12 @@ static int publish_state(struct devbus *bus, const char *topic, struct devbus_js
 static int publish_event(
 	struct devbus *bus, const struct kind *kind, const char *topic, struct devbus_json *object)
 {
-	struct bus_packet packet = { .class = kind->class, .topic = topic, .qos = kind->qos };
+	bool cloud = !kind->branch;
+	struct bus_packet packet = { .class = kind->class, .cloud = cloud, .topic = topic, .qos = kind->qos };
 	int r = envelope_stamp(object, bus_wall_ms(bus), bus_clock_unsynced(bus));
 
 	if (r == 0 && kind->qos > 0)
-		packet.dropped = outbox_take_dropped(bus->outbox);
+		packet.dropped = outbox_take_dropped(bus->outbox, cloud);
 	if (r == 0 && packet.dropped)
 		r = devbus_json_set(object, "dropped", devbus_json_new_number((double)packet.dropped));
 	if (r < 0)
@@ -149,7 +150,7 @@ static int publish_event(
 	else
 		r = bus_send_json(bus, &packet, object);
 	if (r < 0)
-		outbox_give_back_dropped(bus->outbox, packet.dropped);
+		outbox_give_back_dropped(bus->outbox, cloud, packet.dropped);
 	return r;
 }
 
