@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RETRY_MS = 1000 };
+
 static int event_topic(const struct devbus *bus, const char *command, char topic[TOPIC_SIZE])
 {
 	return topic_make(topic, "cloud", "event", bus->name, command);
@@ -148,38 +150,106 @@ int command_progress(struct devbus_request *request, int percent, const char *st
 			     });
 }
 
+/* ---- final states, which must not get lost: the work is done, and would be taken for unfinished after a restart */
+
+static int tell_final(struct devbus_request *request, const struct final *final)
+{
+	return tell(request, &(struct envelope_event) {
+				     .phase = final->code ? ENVELOPE_FAILED : ENVELOPE_SUCCEEDED,
+				     .result = final->result,
+				     .error_code = final->code,
+				     .error_message = final->message,
+			     });
+}
+
+static bool disk_refused(int r)
+{
+	return r < 0 && r != -EMSGSIZE && r != -ENOMEM;
+}
+
+static void free_final(struct final *final)
+{
+	if (!final)
+		return;
+	devbus_json_free(final->result);
+	free(final->code);
+	free(final->message);
+	free(final);
+}
+
+void command_forget_final(struct devbus_request *request)
+{
+	free_final(request->final);
+	request->final = NULL;
+}
+
+void command_retry_finals(void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct devbus_request *next;
+	bool left = false;
+
+	for (struct devbus_request *request = bus->server->pending; request; request = next) {
+		next = request->next;
+		if (!request->final)
+			continue;
+		if (disk_refused(tell_final(request, request->final)))
+			left = true;
+		else
+			request_free(request);
+	}
+	if (left)
+		loop_timer_set(bus->server->retry, loop_now_ms(bus->loop) + RETRY_MS);
+}
+
+/* Takes what is in @final. DOOR_KEPT: the disk refuses it for now. */
+static int finish(struct devbus_request *request, const struct final *final)
+{
+	int r = tell_final(request, final);
+
+	if (disk_refused(r) && (request->final = malloc(sizeof *final))) {
+		*request->final = *final;
+		loop_timer_set(request->bus->server->retry, loop_now_ms(request->bus->loop) + RETRY_MS);
+		return DOOR_KEPT;
+	}
+	devbus_json_free(final->result);
+	free(final->code);
+	free(final->message);
+	return r;
+}
+
 /* ---- the door */
 
-/* Before it was accepted, failing is rejecting. */
-static int command_fail(struct devbus_request *request, const char *code, const char *message)
+static int reject(struct devbus_request *request, const char *code, const char *message)
 {
-	struct envelope_event event = {
-		.phase = request->accepted ? ENVELOPE_FAILED : ENVELOPE_REJECTED,
-		.error_code = code,
-		.error_message = message,
-	};
-
 	struct devbus_error error;
-	int r = tell(request, &event);
+	int r = tell(
+		request, &(struct envelope_event) {
+				 .phase = ENVELOPE_REJECTED, .error_code = code, .error_message = message });
 
-	if (request->accepted)
-		return r;
-	if (r == 0 || r == -ENOBUFS) {
+	if (r == 0) {
 		request->bus->stats.commands_rejected++;
-		return r;
+		return 0;
 	}
 	error_set(&error, code, "%s", message); /* a full disk is no reason for silence */
 	command_reject(request->bus, request->name, request->id, &error);
 	return r;
 }
 
+/* Before it was accepted, failing is rejecting. */
+static int command_fail(struct devbus_request *request, const char *code, const char *message)
+{
+	if (!request->accepted)
+		return reject(request, code, message);
+	return finish(request, &(struct final) { .code = strdup(code), .message = strdup(message) });
+}
+
 static int command_succeed(struct devbus_request *request, struct devbus_json *result)
 {
-	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_SUCCEEDED, .result = result });
+	int r = finish(request, &(struct final) { .result = result });
 
-	devbus_json_free(result);
 	if (r == -EMSGSIZE)
-		command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");
+		r = command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");
 	return r;
 }
 
@@ -188,7 +258,7 @@ static int command_accept(struct devbus_request *request)
 	struct devbus *bus = request->bus;
 	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_ACCEPTED });
 
-	if (r == 0 || r == -ENOBUFS) { /* it is in the journal, which is what the promise needs */
+	if (r == 0) {
 		request->accepted = true;
 		return 0;
 	}

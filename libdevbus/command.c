@@ -29,6 +29,7 @@ static void copy_known(const struct store_command *record, void *userdata)
 	known->event = strdup(record->event);
 }
 
+/* No arguments and none in the object are the same. */
 static bool same_args(const char *known, const struct devbus_json *args)
 {
 	struct devbus_json *object = NULL;
@@ -36,7 +37,7 @@ static bool same_args(const char *known, const struct devbus_json *args)
 
 	if (known && devbus_json_parse(known, strlen(known), &object, NULL) < 0)
 		return false;
-	same = devbus_json_equal(object, args);
+	same = devbus_json_equal(object, args) || devbus_json_count(object) + devbus_json_count(args) == 0;
 	devbus_json_free(object);
 	return same;
 }
@@ -102,7 +103,7 @@ static void on_new(struct devbus *bus, const char *command, const struct link_me
 {
 	struct devbus_request *request;
 	struct devbus_error error;
-	int r = make_room(bus);
+	int r = request_may_come(bus) ? make_room(bus) : -EBUSY;
 
 	if (r == 0)
 		r = request_new(bus, &command_door, command, &request);
@@ -117,6 +118,27 @@ static void on_new(struct devbus *bus, const char *command, const struct link_me
 	run_command(request, message, envelope);
 }
 
+static void ignore_record(const struct store_command *record, void *userdata)
+{
+	(void)record, (void)userdata;
+}
+
+/* An id that can be read has its final state by this, too; unless it has one. */
+static void on_malformed(
+	struct devbus *bus, const char *command, const char *id, const struct devbus_error *error)
+{
+	struct devbus_request *request;
+
+	if (!id[0] || store_command_find(bus->store, id, ignore_record, NULL) != -ENOENT ||
+		!request_may_come(bus) || make_room(bus) < 0 ||
+		request_new(bus, &command_door, command, &request) < 0) {
+		command_reject(bus, command, id, error);
+		return;
+	}
+	strcpy(request->id, id);
+	devbus_fail(request, error->code, "%s", error->message);
+}
+
 static void on_object(struct devbus *bus, const char *command, const struct link_message *message,
 	const struct devbus_json *object)
 {
@@ -126,7 +148,7 @@ static void on_object(struct devbus *bus, const char *command, const struct link
 	int r = envelope_command_read(object, &envelope, &error);
 
 	if (r < 0) {
-		command_reject(bus, command, envelope.id, &error);
+		on_malformed(bus, command, envelope.id, &error);
 		return;
 	}
 	r = store_command_find(bus->store, envelope.id, copy_known, &known);
@@ -174,9 +196,10 @@ static void on_command(struct devbus *bus, const struct link_message *message, v
 		return;
 	}
 	r = bus_parse(bus, message, &object, &error);
+	if (r == 0 && !object && message->retained)
+		return; /* somebody clears a retained command */
 	if (r == 0 && !object) {
-		if (message->retained || message->payload_size == 0)
-			error_set(&error, DEVBUS_E_MALFORMED, "the payload is empty");
+		error_set(&error, DEVBUS_E_MALFORMED, "the payload is empty");
 		r = -EBADMSG;
 	}
 	if (r < 0)
@@ -204,6 +227,8 @@ int commands_open(struct devbus *bus)
 	char filter[TOPIC_SIZE];
 	int r = loop_timer_new(bus->loop, prune, bus, &bus->server->prune);
 
+	if (r == 0)
+		r = loop_timer_new(bus->loop, command_retry_finals, bus, &bus->server->retry);
 	if (r < 0)
 		return r;
 	prune(bus);

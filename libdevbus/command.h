@@ -15,4 +15,11 @@ void command_reject(
 /* Shows in log and status what came of using the journal. */
 void command_note_store(struct devbus *bus, int r);
 
+/*
+ * A final state that the disk refuses is kept in memory and tried again each second; runs from the server's timer `retry`.
+ * Dropped with the request.
+ */
+void command_retry_finals(void *bus);
+void command_forget_final(struct devbus_request *request);
+
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The life of a request between the door that it came through and its one answer. */
-#include "serve.h"
+#include "command.h"
 #include "server.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -8,14 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool request_may_come(const struct devbus *bus)
+{
+	return bus->server->pending_count < bus->settings.pending_calls_max;
+}
+
 int request_new(
 	struct devbus *bus, const struct door *door, const char *name, struct devbus_request **ret_request)
 {
 	struct server *server = bus->server;
 	struct devbus_request *request;
 
-	if (server->pending_count >= bus->settings.pending_calls_max)
-		return -EBUSY;
 	request = calloc(1, sizeof *request);
 	if (!request)
 		return -ENOMEM;
@@ -40,6 +43,7 @@ void request_free(struct devbus_request *request)
 	request->bus->server->pending_count--;
 	if (request->answered)
 		*request->answered = true;
+	command_forget_final(request);
 	free(request->response_topic);
 	free(request->correlation);
 	free(request);
@@ -153,17 +157,24 @@ void request_resume(struct devbus_request *request, const struct devbus_json *ar
 
 /* ---- answering */
 
+/* The user's part is over, whether or not the door still needs the request. */
+static int done(struct devbus_request *request, int r)
+{
+	if (request->answered)
+		*request->answered = true;
+	request->answered = NULL;
+	if (r != DOOR_KEPT)
+		request_free(request);
+	return r == DOOR_KEPT ? 0 : r;
+}
+
 int devbus_reply_json(struct devbus_request *request, struct devbus_json *result)
 {
-	int r;
-
 	if (!result) {
 		devbus_fail(request, DEVBUS_E_INTERNAL, "out of memory");
 		return -ENOMEM;
 	}
-	r = request->door->succeed(request, result);
-	request_free(request);
-	return r;
+	return done(request, request->door->succeed(request, result));
 }
 
 int devbus_reply(struct devbus_request *request, const struct devbus_field *fields, const void *result)
@@ -186,14 +197,11 @@ int devbus_fail(struct devbus_request *request, const char *code, const char *fo
 {
 	char message[sizeof((struct devbus_error *)0)->message];
 	va_list args;
-	int r;
 
 	va_start(args, format);
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
-	r = request->door->fail(request, code, message);
-	request_free(request);
-	return r;
+	return done(request, request->door->fail(request, code, message));
 }
 
 int devbus_progress(struct devbus_request *request, int percent, const char *step, const char *format, ...)

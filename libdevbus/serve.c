@@ -277,7 +277,7 @@ static void on_call(struct devbus *bus, const struct link_message *message, void
 			message->response_topic ? message->response_topic : "(none)");
 		return;
 	}
-	if (request_new(bus, &call_door, name, &request) < 0) {
+	if (!request_may_come(bus) || request_new(bus, &call_door, name, &request) < 0) {
 		refuse_when_full(bus, message);
 		return;
 	}
@@ -332,6 +332,7 @@ void server_free(struct devbus *bus)
 	if (!bus->server)
 		return;
 	loop_timer_free(bus->server->prune);
+	loop_timer_free(bus->server->retry);
 	while (bus->server->pending)
 		request_free(bus->server->pending);
 	free(bus->server);

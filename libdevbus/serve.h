@@ -8,7 +8,11 @@
 
 #include "bus.h"
 
-/* How an answer leaves. Each ends in request_free(), done by the caller of these. */
+/*
+ * How an answer leaves. Its caller then frees the request, unless DOOR_KEPT is returned: the door does that itself, once the answer is
+ * out.
+ */
+enum { DOOR_KEPT = 1 };
 struct door {
 	int (*succeed)(struct devbus_request *request, struct devbus_json *result); /* @result is taken */
 	int (*fail)(struct devbus_request *request, const char *code, const char *message);
@@ -16,6 +20,12 @@ struct door {
 	int (*accept)(struct devbus_request *request);
 };
 extern const struct door command_door;
+
+/* What a command came to: a result, or a code word and a sentence. All owned. */
+struct final {
+	struct devbus_json *result;
+	char *code, *message;
+};
 
 struct devbus_request {
 	struct devbus_request *next, **link; /* of the server's pending ones */
@@ -34,9 +44,14 @@ struct devbus_request {
 	/* a command */
 	char id[ENVELOPE_ID_MAX + 1];
 	bool accepted;
+	struct final *
+		final; /* what it came to, while the disk refuses to take it; NULL: not yet known, or written */
 };
 
-/* A new one among the server's pending. -EBUSY: as many as setting pending_calls_max allows; -ENOMEM. */
+/* Whether setting pending_calls_max allows one more; what was accepted before a restart is taken up in any case. */
+bool request_may_come(const struct devbus *bus);
+
+/* A new one among the server's pending. 0 or -ENOMEM. */
 int request_new(
 	struct devbus *bus, const struct door *door, const char *name, struct devbus_request **ret_request);
 void request_free(struct devbus_request *request);

@@ -11,7 +11,7 @@ struct server {
 	struct devbus_request *pending;
 	size_t pending_count;
 	size_t journal_count; /* ids in the journal */
-	struct loop_timer *prune;
+	struct loop_timer *prune, *retry;
 };
 
 #endif
