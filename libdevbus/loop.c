@@ -137,12 +137,13 @@ void loop_timer_set(struct loop_timer *timer, int64_t at_ms)
 
 void loop_timer_stop(struct loop_timer *timer)
 {
-	struct loop *loop = timer->loop;
+	struct loop *loop;
 	size_t hole;
 	struct loop_timer *last;
 
-	if (timer->index == NOT_ARMED)
+	if (!timer || timer->index == NOT_ARMED)
 		return;
+	loop = timer->loop;
 	hole = (size_t)timer->index;
 	timer->index = NOT_ARMED;
 	last = loop->heap[--loop->armed];

@@ -34,7 +34,7 @@ void loop_wake(struct loop *loop);
 typedef void loop_timer_fired(void *userdata);
 int loop_timer_new(struct loop *loop, loop_timer_fired *fired, void *userdata, struct loop_timer **ret_timer);
 void loop_timer_set(struct loop_timer *timer, int64_t at_ms); /* monotonic */
-void loop_timer_stop(struct loop_timer *timer);
+void loop_timer_stop(struct loop_timer *timer); /* NULL is fine */
 void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
 
 /* @fd is borrowed until loop_unwatch(). Returns 0 or the negative errno of epoll_ctl(2). */

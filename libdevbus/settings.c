@@ -39,7 +39,7 @@ const struct devbus_field settings_fields[] = {
 			       "1200 is the most that AWS IoT takes"),
 	DEVBUS_FIELD(struct settings, reconnect_min_ms, .min = 10, .max = 3600000, .initial = 100,
 		.description = "first pause between two attempts to connect, in ms"),
-	DEVBUS_FIELD(struct settings, reconnect_max_ms, .min = 10, .max = 3600000, .initial = 30000,
+	DEVBUS_FIELD(struct settings, reconnect_max_ms, .min = 10, .max = 3600000, .initial = 2000,
 		.description = "longest pause between two attempts to connect, in ms"),
 	DEVBUS_FIELD(struct settings, connect_timeout_s, .min = 1, .max = 300, .initial = 5,
 		.description = "how long one attempt to connect may take, in seconds"),

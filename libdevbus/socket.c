@@ -99,7 +99,7 @@ bool socket_has_room(int fd, size_t size)
 	uint32_t memory[SK_MEMINFO_VARS];
 	socklen_t length = sizeof memory;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0 || length < sizeof memory)
 		return true; /* the write itself will tell what is wrong */
 	return memory[SK_MEMINFO_WMEM_QUEUED] == 0 ||
 	       memory[SK_MEMINFO_WMEM_QUEUED] + size + size / 16 + BOOKKEEPING_BYTES <

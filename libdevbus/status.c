@@ -13,6 +13,7 @@
 
 struct status {
 	uint64_t incarnation;
+	bool born; /* the incarnation was used for a connection */
 	bool ready; /* devbus_ready() was called */
 	bool told_systemd;
 	char *problems[STATUS_PROBLEMS];
@@ -163,20 +164,31 @@ void status_free(struct devbus *bus)
 	bus->status = NULL;
 }
 
-int status_next_will(struct devbus *bus, char **ret_will)
+/* A number that is not on disk is better than no connection: it still grows within this run. */
+static void next_incarnation(struct devbus *bus)
 {
 	struct status *status = bus->status;
-	struct devbus_json *object;
 	uint64_t written, least = status->incarnation + 1;
 	int r;
 
 	do /* more than once when the numbers of a full disk are to be caught up with */
 		r = store_next_incarnation(bus->store, &written);
 	while (r == 0 && written < least);
-	if (r < 0) /* a number that is not on disk is better than no connection: it still grows within this run */
+	if (r < 0)
 		log_error("cannot write the incarnation to %s: %s", bus->state_dir, strerror(-r));
 	status->incarnation = r < 0 ? least : written;
+	status->born = false;
 	status_problem(bus, STATUS_STORE, r < 0 ? "the state folder cannot be written" : NULL);
+}
+
+/* An attempt that did not connect bore nobody: its number is used again, and the flash is spared while a broker is away. */
+int status_next_will(struct devbus *bus, char **ret_will)
+{
+	struct devbus_json *object;
+	int r;
+
+	if (bus->status->born || bus->status->incarnation == 0)
+		next_incarnation(bus);
 	r = make(bus, ENVELOPE_LOST, NULL, &object);
 	if (r < 0)
 		return r;
@@ -187,6 +199,7 @@ int status_next_will(struct devbus *bus, char **ret_will)
 
 void status_connected(struct devbus *bus)
 {
+	bus->status->born = true;
 	publish_now(bus);
 }
 

@@ -2,7 +2,6 @@
 """A whole device for the tests of libdevbus: its provisioned broker, services (the program `probe`), callers, and the
 faults that happen to them. What is waited for has a limit and a name; what is started ends with its `with` block,
 frozen or not, and with this process if that is killed."""
-import ctypes
 import getpass
 import json
 import os
@@ -27,8 +26,8 @@ PROBE = BUILD / "tests" / "integration" / "probe"
 LONG = os.environ.get("DEVBUS_LONG") == "1"
 SANITIZED = "-fsanitize" in os.environ.get("DEVBUS_CFLAGS", "")
 SLOWER = 4 if SANITIZED else 1  # how much longer a time may be when the program carries a sanitizer
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+# By a program, since a function in the child of a process with threads (preexec_fn) may wait for a lock for ever.
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def wait_for(what, condition, timeout_s=10):
@@ -53,10 +52,6 @@ def free_port():
                 pass
 
 
-def _die_with_parent():
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def end(process):
     """Ends it, whatever state it is in."""
     if process.poll() is None:
@@ -69,7 +64,7 @@ class Steady(Broker):
 
     def start(self):
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(["mosquitto", "-c", self.conf], stdout=log, stderr=log, preexec_fn=_die_with_parent)
+            self.process = subprocess.Popen([*_DIE_WITH_PARENT, "mosquitto", "-c", self.conf], stdout=log, stderr=log)
         wait_until(self.is_open)
 
     def stop(self):
@@ -135,17 +130,17 @@ class Device(Steady, ProvisionedDevice):
 class Probe:
     """The program `probe` as service @name of @device."""
 
-    def __init__(self, device, name="probe", mode="run", program=(), **environment):
+    def __init__(self, device, name="probe", mode="run", **environment):
         self.device, self.name, self.process = device, name, None
-        self.command = [*program, PROBE, name, mode]
+        self.command = [PROBE, name, mode]
         self.log_file = device.folder / f"{name}.log"
         self.environment = {"DEVBUS_CONFIG_DIR": str(device.output), **environment}
 
     def start(self):
         assert PROBE.exists(), f"{PROBE} is not built"
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, **self.environment}, preexec_fn=_die_with_parent)
+            self.process = subprocess.Popen([*_DIE_WITH_PARENT, *self.command], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **self.environment})
         return self
 
     def alive(self):

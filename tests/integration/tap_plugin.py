@@ -12,6 +12,11 @@ def say(text):
     out.flush()
 
 
+def pytest_addoption(parser):
+    # The terminal reporter, which is switched off, owns this one, and assertions ask for it.
+    parser.addoption("--tap-verbose", dest="verbose", type=int, default=0)
+
+
 def pytest_runtest_logreport(report):
     global count
     if report.when != "call" and report.passed:

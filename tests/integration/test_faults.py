@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from device_kit import LONG, SANITIZED, SLOWER, Caller, Device, Probe, Proxy, compile_shim, wait_for
+from device_kit import LONG, SANITIZED, SLOWER, Device, Probe, Proxy, compile_shim, wait_for
 
 STATUS = "service/probe/status"
 LAG_MS = 500 * SLOWER  # the longest that the main loop may be held up

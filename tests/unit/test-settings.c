@@ -24,7 +24,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(settings.cloud_prefix, "");
 	ck_assert_uint_eq(settings.keepalive_s, 10);
 	ck_assert_uint_eq(settings.reconnect_min_ms, 100);
-	ck_assert_uint_eq(settings.reconnect_max_ms, 30000);
+	ck_assert_uint_eq(settings.reconnect_max_ms, 2000);
 	ck_assert_uint_eq(settings.connect_timeout_s, 5);
 	ck_assert_uint_eq(settings.stop_timeout_ms, 2000);
 	ck_assert_uint_eq(settings.payload_limit_bytes, 127 * 1024);
