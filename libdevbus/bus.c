@@ -59,7 +59,7 @@ int bus_send(struct devbus *bus, const struct outbox_message *message)
 		return 0;
 	}
 	r = outbox_add(bus->outbox, message);
-	if (r == 0 && bus->connected) {
+	if (r == 0 && bus->connected && !bus->greeting) {
 		subscriptions_ask(bus); /* first: the message may be a call whose answer needs one */
 		outbox_send(bus->outbox, bus->link);
 	}
@@ -219,12 +219,14 @@ static void on_connected(void *userdata)
 	bus->connected_ms = loop_now_ms(bus->loop);
 	bus->stats.connects++;
 	log_debug("connected to %s", bus->settings.broker);
+	bus->greeting = true; /* status, states and calls before any event */
 	if (bus->status)
 		status_connected(bus);
 	states_connected(bus);
 	subscriptions_ask(bus); /* before the calls: an answer may need one that was added meanwhile */
 	calls_connected(bus);
 	echo_connected(bus);
+	bus->greeting = false;
 	durable_connected(bus);
 	outbox_send(bus->outbox, bus->link);
 }

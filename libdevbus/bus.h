@@ -74,6 +74,7 @@ struct devbus {
 
 	/* bus.c: the connection */
 	bool connected, connecting, closing;
+	bool greeting; /* on_connected() is at work: what is queued is sent at its end */
 	unsigned failures; /* in a row, for the back-off */
 	int64_t connected_ms;
 	struct loop_timer *reconnect;
@@ -161,7 +162,7 @@ void status_connect_failed(struct devbus *bus);
 void status_offline(struct devbus *bus, const char *reason);
 /* Problems that the library sees: each kind has one reason at a time; NULL clears it. */
 enum status_problem { STATUS_SERVICE, STATUS_SUBSCRIPTIONS, STATUS_STORE, STATUS_CONFIG, STATUS_PROBLEMS };
-void status_problem(struct devbus *bus, enum status_problem problem, const char *reason);
+int status_problem(struct devbus *bus, enum status_problem problem, const char *reason); /* 0 or -ENOMEM */
 
 /* ---- publish.c: states that are published again */
 void states_connected(struct devbus *bus);

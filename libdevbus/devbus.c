@@ -91,16 +91,30 @@ static int open_state(struct devbus *bus)
 
 /* ---- open */
 
+/* What the program says goes before the settings. */
+static int take_option(const char *option, char *setting, size_t size, struct devbus_error *ret_error)
+{
+	if (!option)
+		return 0;
+	if (strlen(option) >= size) {
+		error_set(ret_error, DEVBUS_E_INVALID_ARGS, "\"%.40s...\" has more than %zu bytes", option,
+			size - 1);
+		return -EINVAL;
+	}
+	strcpy(setting, option);
+	return 0;
+}
+
 static int read_settings(struct devbus *bus, const struct devbus_options *options)
 {
 	struct devbus_error error;
 	char password[PASSWORD_SIZE] = "";
 	int r = settings_read(bus->config_dir, bus->name, &bus->settings, &error);
 
-	if (r == 0 && options->broker)
-		snprintf(bus->settings.broker, sizeof bus->settings.broker, "%s", options->broker);
-	if (r == 0 && options->user)
-		snprintf(bus->settings.user, sizeof bus->settings.user, "%s", options->user);
+	if (r == 0)
+		r = take_option(options->broker, bus->settings.broker, sizeof bus->settings.broker, &error);
+	if (r == 0)
+		r = take_option(options->user, bus->settings.user, sizeof bus->settings.user, &error);
 	if (r == 0 && !options->password)
 		r = settings_password(&bus->settings, password, sizeof password, &error);
 	if (r < 0) {

@@ -215,18 +215,18 @@ void status_offline(struct devbus *bus, const char *reason)
 	publish_now(bus);
 }
 
-void status_problem(struct devbus *bus, enum status_problem problem, const char *reason)
+int status_problem(struct devbus *bus, enum status_problem problem, const char *reason)
 {
 	char **known;
 	char *copy;
 
 	if (!bus->status)
-		return;
+		return 0;
 	copy = reason ? strdup(reason) : NULL;
 	known = &bus->status->problems[problem];
 	if ((!*known && !reason) || (*known && reason && strcmp(*known, reason) == 0) || (reason && !copy)) {
 		free(copy);
-		return;
+		return reason && !copy ? -ENOMEM : 0;
 	}
 	free(*known);
 	*known = copy;
@@ -235,12 +235,12 @@ void status_problem(struct devbus *bus, enum status_problem problem, const char 
 	else
 		log_info("no longer degraded by: %s", problem == STATUS_SERVICE ? "the service" : "the bus");
 	publish_now(bus);
+	return 0;
 }
 
 int devbus_degraded(struct devbus *bus, const char *reason)
 {
-	status_problem(bus, STATUS_SERVICE, reason);
-	return 0;
+	return status_problem(bus, STATUS_SERVICE, reason);
 }
 
 int devbus_ready(struct devbus *bus)

@@ -19,20 +19,37 @@ AM_TESTS_ENVIRONMENT = \
 
 if HAVE_CHECK
 unit_tests = \
+	%D%/unit/test-bus \
+	%D%/unit/test-bus-memory \
+	%D%/unit/test-call \
+	%D%/unit/test-call-limits \
 	%D%/unit/test-clock \
+	%D%/unit/test-command \
+	%D%/unit/test-command-ids \
 	%D%/unit/test-envelope \
 	%D%/unit/test-envelope-command \
 	%D%/unit/test-envelope-time \
 	%D%/unit/test-field \
 	%D%/unit/test-field-text \
+	%D%/unit/test-handoff \
 	%D%/unit/test-json \
 	%D%/unit/test-json-values \
 	%D%/unit/test-log \
+	%D%/unit/test-loop \
+	%D%/unit/test-messages \
+	%D%/unit/test-notify \
+	%D%/unit/test-outbox \
+	%D%/unit/test-publish \
+	%D%/unit/test-section \
+	%D%/unit/test-serve \
 	%D%/unit/test-settings \
 	%D%/unit/test-settings-service \
+	%D%/unit/test-sources \
+	%D%/unit/test-status \
 	%D%/unit/test-store \
 	%D%/unit/test-store-damage \
 	%D%/unit/test-store-faults \
+	%D%/unit/test-subscribe \
 	%D%/unit/test-topic
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -44,12 +61,39 @@ LDADD = libdevbus/libcore.la $(CHECK_LIBS)
 %C%_unit_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_faults_LDADD = $(LDADD) $(SQLITE_LIBS)
 
+# The bus over a fake link and clock.
+bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
+%C%_unit_test_bus_SOURCES = %D%/unit/test-bus.c $(bus_kit)
+%C%_unit_test_bus_memory_SOURCES = %D%/unit/test-bus-memory.c $(bus_kit)
+%C%_unit_test_call_SOURCES = %D%/unit/test-call.c $(bus_kit)
+%C%_unit_test_call_limits_SOURCES = %D%/unit/test-call-limits.c $(bus_kit)
+%C%_unit_test_command_SOURCES = %D%/unit/test-command.c $(bus_kit)
+%C%_unit_test_command_ids_SOURCES = %D%/unit/test-command-ids.c $(bus_kit)
+%C%_unit_test_messages_SOURCES = %D%/unit/test-messages.c $(bus_kit)
+%C%_unit_test_notify_SOURCES = %D%/unit/test-notify.c $(bus_kit)
+%C%_unit_test_publish_SOURCES = %D%/unit/test-publish.c $(bus_kit)
+%C%_unit_test_section_SOURCES = %D%/unit/test-section.c $(bus_kit)
+%C%_unit_test_serve_SOURCES = %D%/unit/test-serve.c $(bus_kit)
+%C%_unit_test_sources_SOURCES = %D%/unit/test-sources.c $(bus_kit)
+%C%_unit_test_status_SOURCES = %D%/unit/test-status.c $(bus_kit)
+%C%_unit_test_subscribe_SOURCES = %D%/unit/test-subscribe.c $(bus_kit)
+%C%_unit_test_outbox_SOURCES = %D%/unit/test-outbox.c %D%/unit/fake-link.c
+%C%_unit_test_bus_memory_LDADD = $(LDADD) $(CJSON_LIBS)
+%C%_unit_test_bus_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
+
 EXTRA_DIST += \
+	%D%/unit/bus-kit.h \
+	%D%/unit/call-kit.h \
+	%D%/unit/fake-clock.h \
+	%D%/unit/fake-link.h \
 	%D%/unit/field-tables.h \
 	%D%/unit/json-text.h \
+	%D%/unit/serve-kit.h \
 	%D%/unit/settings-folder.h \
 	%D%/unit/short-memory.h \
 	%D%/unit/store-folder.h \
+	%D%/unit/subscribe-kit.h \
 	%D%/unit/unit.h
 
 # ---- fuzzers, which replay their corpora unless they were configured with --enable-fuzzing
