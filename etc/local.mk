@@ -16,6 +16,7 @@ dist_provision_DATA = \
 # One manifest per service says what it may do beyond the rights of every service.
 manifestdir = $(pkgdatadir)/services.d
 dist_manifest_DATA = \
+	services/bridge/bridge.acl \
 	services/config/config.acl \
 	services/firmware/firmware.acl \
 	services/reboot/reboot.acl \

@@ -139,6 +139,7 @@ EXTRA_DIST += $(structure_tests)
 # ---- with brokers
 
 integration_tests = \
+	%D%/integration/test_bridge.py \
 	%D%/integration/test_calls.py \
 	%D%/integration/test_commands.py \
 	%D%/integration/test_faults.py \

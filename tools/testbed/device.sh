@@ -9,12 +9,23 @@ start_service() # NAME: returns at once
 	launch "$1" env DEVBUS_CONFIG_DIR="$dir/etc" DEVBUS_STATE_DIR="$dir/state" "$program"
 }
 
+# The watcher says the truth, so it is not online while there is no cloud.
+usable_state() # NAME: in a subshell, since it sets $pid
+{
+	if [ "$1" = bridge ] && { ! is_running cloud-broker || [ "$state" = T ]; }; then
+		echo degraded
+	else
+		echo online
+	fi
+}
+
 # In short steps, so that the death of the process is seen. The pid tells its status from that of the one before.
 await_service() # NAME
 {
 	deadline=$(($(date +%s) + opt_timeout))
+	wanted=$(usable_state "$1")
 	while is_running "$1" && [ "$(date +%s)" -le "$deadline" ]; do
-		"$devbusctl" --dir "$dir" status --wait --pid "$pid" --timeout-s 1 "$1" >/dev/null 2>&1 && return
+		"$devbusctl" --dir "$dir" status --wait --until "$wanted" --pid "$pid" --timeout-s 1 "$1" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
 	return 1

@@ -18,6 +18,9 @@ write_service_settings()
 	set_in_section firmware slots_dir "$dir/slots"
 	set_in_section reboot command "$dir/reboot"
 	set_in_section reboot boot_id_file "$dir/boot_id"
+	set_in_section bridge heartbeat_s "$opt_keepalive"
+	set_in_section bridge echo_timeout_s "$opt_keepalive"
+	set_in_section bridge lost_after_s "$((2 * opt_keepalive))"
 	[ -s "$dir/boot_id" ] || new_boot_id
 	cat >"$dir/reboot" <<-EOF
 		#!/bin/sh

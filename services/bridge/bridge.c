@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* The order in which the parts come and go. */
+#include "bridge.h"
+#include "watcher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+int64_t watcher_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int bridge_start(struct devbus *bus, void **ret_service)
+{
+	static const struct devbus_method none[] = { { 0 } };
+	struct watcher *watcher = calloc(1, sizeof *watcher);
+	int r;
+
+	if (!watcher)
+		return -ENOMEM;
+	*ret_service = watcher;
+	watcher->bus = bus;
+	r = devbus_settings(bus, bridge_settings_fields, &watcher->settings);
+	if (r == 0)
+		r = devbus_serve(bus, none, watcher);
+	if (r == 0)
+		r = beat_start(watcher);
+	return r < 0 ? r : judge_start(watcher);
+}
+
+void bridge_stop(void *service)
+{
+	struct watcher *watcher = service;
+
+	if (!watcher)
+		return;
+	judge_stop(watcher);
+	free(watcher);
+}

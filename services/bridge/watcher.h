@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* What the parts of the service share. */
+#ifndef BRIDGE_WATCHER_H
+#define BRIDGE_WATCHER_H
+
+#include "heartbeat.h"
+#include "roster.h"
+#include "stray.h"
+
+struct question;
+
+struct watcher {
+	struct devbus *bus;
+	struct bridge_settings settings;
+
+	struct heartbeat heartbeat;
+	bool asking; /* an echo is under way */
+	struct devbus_timer *beat; /* the next echo */
+
+	struct roster roster;
+	struct stray_queue strays;
+	struct question *questions; /* pings that are not decided */
+	bool broker_answers; /* to the ping of ourselves that goes with them */
+	struct devbus_timer *tick; /* NULL: nothing is to be judged */
+};
+
+/* Monotonic, in ms. */
+int64_t watcher_now_ms(void);
+
+/* The way to the cloud: subscribes, and begins with an echo. Returns 0 or a negative errno. */
+int beat_start(struct watcher *watcher);
+void beat_connected(struct watcher *watcher);
+
+/* The other services, and commands for those that are none. Returns 0 or a negative errno. */
+int judge_start(struct watcher *watcher);
+void judge_stop(struct watcher *watcher);
+
+#endif
