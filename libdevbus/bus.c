@@ -262,6 +262,7 @@ static void on_published(void *userdata, uint32_t token, int reason)
 	outbox_acknowledge(bus->outbox, token, reason);
 	echo_ask_reliable(bus);
 	subscriptions_ask(bus);
+	durable_send(bus); /* there may be room in memory for what waits on disk */
 	outbox_send(bus->outbox, bus->link);
 }
 

@@ -100,7 +100,7 @@ static void deadline_due(void *userdata)
 {
 	struct devbus *bus = userdata;
 	int64_t now_ms = loop_now_ms(bus->loop);
-	struct call *call = bus->calls->first;
+	struct call *call = bus->closing ? NULL : bus->calls->first; /* no outcome for one who is gone */
 
 	while (call) {
 		if (call->deadline_ms > now_ms) {
@@ -111,7 +111,8 @@ static void deadline_due(void *userdata)
 		time_out(bus, call);
 		call = bus->calls->first; /* the handler may have made or cancelled calls */
 	}
-	arm(bus);
+	if (!bus->closing)
+		arm(bus);
 }
 
 static void answered(struct devbus *bus, struct call *call, const struct link_message *message)

@@ -207,7 +207,8 @@ static int finish(struct devbus_request *request, const struct final *final)
 {
 	int r = tell_final(request, final);
 
-	if (disk_refused(r) && (request->final = malloc(sizeof *final))) {
+	/* What was not accepted was not promised; its arguments are gone when the handler returns. */
+	if (request->accepted && disk_refused(r) && (request->final = malloc(sizeof *final))) {
 		*request->final = *final;
 		loop_timer_set(request->bus->server->retry, loop_now_ms(request->bus->loop) + RETRY_MS);
 		return DOOR_KEPT;
@@ -250,6 +251,8 @@ static int command_succeed(struct devbus_request *request, struct devbus_json *r
 
 	if (r == -EMSGSIZE)
 		r = command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");
+	else if (r < 0 && !request->accepted)
+		command_fail(request, DEVBUS_E_IO_ERROR, "the command journal cannot be written");
 	return r;
 }
 

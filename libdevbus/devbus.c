@@ -22,23 +22,6 @@ static atomic_flag is_open = ATOMIC_FLAG_INIT;
 
 /* ---- the state folder */
 
-static int make_folders(const char *path)
-{
-	char part[PATH_MAX];
-	size_t length = strlen(path);
-
-	if (length >= sizeof part)
-		return -ENAMETOOLONG;
-	memcpy(part, path, length + 1);
-	for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(part, FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int lock_name(struct devbus *bus)
 {
 	char path[PATH_MAX + 8];
@@ -78,11 +61,12 @@ static int open_state(struct devbus *bus)
 	if (snprintf(bus->state_dir, sizeof bus->state_dir, "%s/%s", bus->settings.state_dir, bus->name) >=
 		(int)sizeof bus->state_dir)
 		return -ENAMETOOLONG;
-	r = make_folders(bus->state_dir);
+	r = devbus_folder(AT_FDCWD, bus->state_dir);
 	if (r < 0) {
 		log_error("cannot make the folder %s: %s (setting state_dir)", bus->state_dir, strerror(-r));
 		return r;
 	}
+	close(r);
 	r = lock_name(bus);
 	if (r < 0 && r != -EADDRINUSE)
 		log_error("cannot lock %s/lock: %s", bus->state_dir, strerror(-r));

@@ -19,6 +19,8 @@ int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 	size_t limit = bus->settings.outbox_limit_bytes, dropped;
 	int r = 0;
 
+	if (bytes > limit)
+		return -ENOBUFS; /* nothing that is there need go for what can never fit */
 	while (store_outbox_size(bus->store).bytes + bytes > limit) {
 		r = store_events_drop(bus->store, class, DROP_AT_ONCE, &dropped);
 		if (r < 0 || dropped == 0)
@@ -139,7 +141,12 @@ int durable_publish(
 
 int durable_commit(struct devbus *bus)
 {
-	return bus->durable && bus->durable->batch_count ? write_batch(bus) : 0;
+	struct durable *durable = bus->durable;
+	int r = durable && durable->batch_count ? write_batch(bus) : 0;
+
+	if (r < 0 && durable->batch_open)
+		durable->batch_failed = r; /* whoever opened it is told at its end */
+	return r;
 }
 
 int devbus_batch_begin(struct devbus *bus)
@@ -152,8 +159,14 @@ int devbus_batch_begin(struct devbus *bus)
 
 int devbus_batch_commit(struct devbus *bus)
 {
+	int r;
+
 	if (!bus->durable || !bus->durable->batch_open)
 		return -EINVAL;
 	bus->durable->batch_open = false;
-	return durable_commit(bus);
+	r = bus->durable->batch_failed;
+	bus->durable->batch_failed = 0;
+	if (r < 0)
+		durable_free_batch(bus->durable); /* all or none */
+	return r < 0 ? r : durable_commit(bus);
 }

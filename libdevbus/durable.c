@@ -20,7 +20,12 @@ enum {
 	WINDOW_EVENTS = 400, /* unconfirmed: below a share of max_queued_messages = 10000 for each service */
 	WINDOW_BYTES = 1024 * 1024, /* and of max_queued_bytes = 8 MiB */
 	TOKEN_EVERY = 100, /* events, when more are coming all the time */
-	TOKEN_AGAIN_MS = 30 * 1000, /* a token that the cloud's broker lost is sent again */
+	/*
+	 * A token that the cloud's broker lost is sent again, ever more rarely: while the link is down they heap up in the bridge's
+	 * queue, which drops events when it is full.
+	 */
+	TOKEN_AGAIN_MS = 30 * 1000,
+	TOKEN_AGAIN_MAX_MS = 3600 * 1000,
 	READ_AT_ONCE = 2 * LINK_WINDOW,
 	REFUSED = 0x80,
 };
@@ -35,7 +40,7 @@ static bool confirmed_by(const struct devbus *bus, const char *means)
 static void send_token(struct devbus *bus)
 {
 	echo_send(bus, bus->durable->token_seq);
-	loop_timer_set(bus->durable->again, loop_now_ms(bus->loop) + TOKEN_AGAIN_MS);
+	loop_timer_set(bus->durable->again, loop_now_ms(bus->loop) + bus->durable->again_ms);
 }
 
 /* One time runs at once: while events keep coming, it still ends. */
@@ -54,6 +59,7 @@ static void start_time(struct devbus *bus)
 static void ask(struct devbus *bus)
 {
 	bus->durable->token_seq = bus->durable->acked_seq;
+	bus->durable->again_ms = TOKEN_AGAIN_MS;
 	if (confirmed_by(bus, "echo"))
 		send_token(bus);
 	else if (confirmed_by(bus, "time"))
@@ -101,6 +107,9 @@ static void again_due(void *userdata)
 	uint64_t timed_seq = durable->timed_seq;
 
 	if (confirmed_by(bus, "echo")) {
+		durable->again_ms *= 2;
+		if (durable->again_ms > TOKEN_AGAIN_MAX_MS)
+			durable->again_ms = TOKEN_AGAIN_MAX_MS;
 		send_token(bus);
 		return;
 	}

@@ -20,6 +20,7 @@ struct durable {
 	uint64_t acked_seq; /* the local broker has everything up to here */
 	uint64_t token_seq; /* of the last token */
 	uint64_t confirmed_seq; /* of the last one that came back */
+	int64_t again_ms; /* how long the last token is waited for */
 	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
 	size_t window_events, window_bytes; /* sent, unconfirmed */
 	struct sent *unacked;
@@ -28,6 +29,7 @@ struct durable {
 
 	/* the open batch */
 	bool batch_open;
+	int batch_failed; /* a negative errno: a part of it is lost already */
 	struct store_event *batch;
 	size_t batch_count, batch_room, batch_bytes;
 };

@@ -16,7 +16,8 @@ enum {
 	TOKEN_SIZE = 48,
 	TIMEOUT_MAX_MS = 3600 * 1000,
 	RELIABLE_WINDOW = 400, /* as many as durable events: see durable.c */
-	RELIABLE_AGAIN_MS = 30000, /* a token that the cloud's broker lost is sent again */
+	RELIABLE_AGAIN_MS = 30000, /* a token that the cloud's broker lost is sent again, */
+	RELIABLE_AGAIN_MAX_MS = 3600 * 1000, /* ever more rarely: see durable.c */
 };
 
 struct echo {
@@ -32,6 +33,7 @@ struct echo {
 
 	/* reliable events */
 	uint64_t reliable; /* the last token of theirs; 0: it is back */
+	int64_t again_ms; /* how long this one is waited for */
 	struct loop_timer *again;
 };
 
@@ -69,21 +71,27 @@ static void decide(struct devbus *bus, int64_t took_ms)
 static void send_reliable(struct devbus *bus)
 {
 	publish(bus, "r", bus->echo->reliable);
-	loop_timer_set(bus->echo->again, loop_now_ms(bus->loop) + RELIABLE_AGAIN_MS);
+	loop_timer_set(bus->echo->again, loop_now_ms(bus->loop) + bus->echo->again_ms);
 }
 
 static void again_due(void *userdata)
 {
 	struct devbus *bus = userdata;
 
-	if (bus->connected && bus->echo->reliable)
-		send_reliable(bus);
+	if (!bus->connected || !bus->echo->reliable)
+		return;
+	bus->echo->again_ms *= 2;
+	if (bus->echo->again_ms > RELIABLE_AGAIN_MAX_MS)
+		bus->echo->again_ms = RELIABLE_AGAIN_MAX_MS;
+	send_reliable(bus);
 }
 
 void echo_ask_reliable(struct devbus *bus)
 {
-	if (bus->echo && outbox_bridged_asks(bus->outbox, &bus->echo->reliable))
-		send_reliable(bus);
+	if (!bus->echo || !outbox_bridged_asks(bus->outbox, &bus->echo->reliable))
+		return;
+	bus->echo->again_ms = RELIABLE_AGAIN_MS;
+	send_reliable(bus);
 }
 
 static void reliable_echoed(struct devbus *bus, uint64_t number)
@@ -117,7 +125,10 @@ static void on_echo(struct devbus *bus, const struct link_message *message, void
 
 static void deadline_due(void *userdata)
 {
-	decide(userdata, -ETIMEDOUT);
+	struct devbus *bus = userdata;
+
+	if (!bus->closing) /* else whoever asked is gone */
+		decide(bus, -ETIMEDOUT);
 }
 
 int devbus_echo(struct devbus *bus, uint32_t timeout_ms, devbus_echo_handler *handler, void *userdata)

@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0700, FILE_MODE = 0600, SAVED_BYTES_MAX = 65536 };
+enum { PARENT_MODE = 0755, FOLDER_MODE = 0700, FILE_MODE = 0600, SAVED_BYTES_MAX = 65536 };
 
 /* ---- folders */
 
-static int make_folder(int parent, const char *path)
+static int make_folder(int parent, const char *path, mode_t mode)
 {
-	if (mkdirat(parent, path, FOLDER_MODE) < 0)
+	if (mkdirat(parent, path, mode) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	return 0;
 }
@@ -34,10 +34,10 @@ static int make_folders(int parent, const char *path)
 		return -ENAMETOOLONG;
 	for (char *slash = strchr(part + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		r = make_folder(parent, part);
+		r = make_folder(parent, part, PARENT_MODE); /* other services have folders there */
 		*slash = '/';
 	}
-	return r < 0 ? r : make_folder(parent, part);
+	return r < 0 ? r : make_folder(parent, part, FOLDER_MODE);
 }
 
 /* The name of the folder stands in the one above it. */

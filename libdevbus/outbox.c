@@ -201,7 +201,8 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 		forget_same_topic(outbox, lane, message->message.topic);
 	while (outbox->bytes + entry->bytes > outbox->limit_bytes) {
 		if (entry->bytes > outbox->limit_bytes || !drop_one(outbox, message->class)) {
-			count_drop(outbox, message);
+			if (!message->stored) /* else it is on disk, and comes again */
+				count_drop(outbox, message);
 			free(entry);
 			return -ENOBUFS;
 		}
@@ -227,21 +228,34 @@ static bool may_bridge(const struct bridged *bridged)
 	       bridged->acknowledged - bridged->confirmed + bridged->in_flight < bridged->limit;
 }
 
-/* Returns whether the next one may be tried. */
-static bool send_first(struct outbox *outbox, struct list *lane, struct link *link)
+/* The first one, unless it waits for the bridge: then all for the cloud wait, in order, and the first for this device. */
+static struct entry **next_of(struct outbox *outbox, struct list *lane)
 {
-	struct entry *entry = lane->first;
-	const struct link_message *message = &entry->queued.message;
+	struct entry **next = &lane->first;
+
+	if (*next && counts_for_bridge(*next) && !may_bridge(&outbox->bridged))
+		while (*next && ((*next)->queued.cloud || (*next)->queued.stored ||
+					(*next)->queued.class == OUTBOX_COMMAND))
+			next = &(*next)->next;
+	return next;
+}
+
+/* Returns whether the next one may be tried. */
+static bool send_one(struct outbox *outbox, struct list *lane, struct link *link)
+{
+	struct entry **next = next_of(outbox, lane), *entry = *next;
+	const struct link_message *message;
 	int r;
 
-	if (message->qos > 0 && outbox->in_flight >= LINK_WINDOW)
+	if (!entry)
 		return false;
-	if (counts_for_bridge(entry) && !may_bridge(&outbox->bridged))
+	message = &entry->queued.message;
+	if (message->qos > 0 && outbox->in_flight >= LINK_WINDOW)
 		return false;
 	r = link->functions->publish(link, message, &entry->token);
 	if (r == -EAGAIN || r == -ENOTCONN)
 		return false;
-	take_waiting(outbox, lane, &lane->first);
+	take_waiting(outbox, lane, next);
 	if (r == 0)
 		outbox->stats->messages_published++;
 	else
@@ -261,7 +275,7 @@ static bool send_first(struct outbox *outbox, struct list *lane, struct link *li
 void outbox_send(struct outbox *outbox, struct link *link)
 {
 	for (int i = 0; i < LANES; i++)
-		while (outbox->lanes[i].first && send_first(outbox, &outbox->lanes[i], link))
+		while (send_one(outbox, &outbox->lanes[i], link))
 			;
 }
 

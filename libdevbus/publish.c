@@ -198,14 +198,22 @@ int devbus_publish_topic(
 	struct devbus *bus, const char *topic, int qos, bool retain, struct devbus_json *object)
 {
 	struct bus_packet packet = { .class = OUTBOX_EVENT, .topic = topic, .qos = qos, .retain = retain };
-	struct outbox_message clear = {
-		.class = OUTBOX_EVENT,
-		.message = { .topic = topic, .payload = "", .qos = qos, .retained = retain },
-	};
 
+	if (!object)
+		return -ENOMEM;
 	if (!topic_name_valid(topic) || qos < 0 || qos > 1) {
 		devbus_json_free(object);
 		return -EINVAL;
 	}
-	return object ? bus_send_json(bus, &packet, object) : bus_send(bus, &clear);
+	return bus_send_json(bus, &packet, object);
+}
+
+int devbus_clear_topic(struct devbus *bus, const char *topic)
+{
+	struct outbox_message clear = {
+		.class = OUTBOX_EVENT,
+		.message = { .topic = topic, .payload = "", .qos = 1, .retained = true },
+	};
+
+	return topic_name_valid(topic) ? bus_send(bus, &clear) : -EINVAL;
 }

@@ -3,7 +3,8 @@
  * Small files that survive a power cut: a reader, or the next start, sees the whole old text or the whole new one. For
  * what a service must remember beside its commands and events, which the library keeps itself.
  *
- * Folders are open file descriptors (openat(2)), names are relative to them. Files and folders are made for their owner alone.
+ * Folders are open file descriptors (openat(2)), names are relative to them. Files and folders are made for their owner alone (missing
+ * parents of a folder: 0755).
  * These functions wait for the disk. From any thread.
  */
 #ifndef DEVBUS_FILE_H

@@ -220,7 +220,9 @@ START_TEST(test_callers_publish_anywhere)
 	ck_assert(record->qos == 1 && record->retained);
 	ck_assert_int_eq(devbus_publish_topic(kit.bus, "a/+", 1, false, parse("{}")), -EINVAL);
 	ck_assert_int_eq(devbus_publish_topic(kit.bus, "a", 2, false, parse("{}")), -EINVAL);
-	ck_assert_int_eq(devbus_publish_topic(kit.bus, "a", 1, true, NULL), 0); /* clears it */
+	ck_assert_int_eq(devbus_publish_topic(kit.bus, "a", 1, true, NULL), -ENOMEM);
+	ck_assert_int_eq(devbus_clear_topic(kit.bus, "a/#"), -EINVAL);
+	ck_assert_int_eq(devbus_clear_topic(kit.bus, "a"), 0);
 	ck_assert_uint_eq(kit_published("a")->payload_size, 0);
 	ck_assert_int_eq(publish(DEVBUS_EVENT, "x"), -EPERM);
 }
