@@ -14,6 +14,7 @@
 enum {
 	STABLE_MS = 10000, /* a connection that lasts so long begins the back-off anew */
 	FLUSH_STEP_MS = 50,
+	JUMP_MS = 24 * 3600 * 1000,
 };
 
 int64_t bus_wall_ms(const struct devbus *bus)
@@ -24,6 +25,18 @@ int64_t bus_wall_ms(const struct devbus *bus)
 bool bus_clock_unsynced(const struct devbus *bus)
 {
 	return !bus->clock.synced(bus->clock.userdata);
+}
+
+/* One that jumped while it was trusted would make everything old at once. */
+bool bus_may_age(struct devbus *bus)
+{
+	int64_t apart_ms = bus_wall_ms(bus) - bus->clock.monotonic_ms(bus->clock.userdata);
+
+	if (bus_clock_unsynced(bus))
+		return false;
+	if (!bus->clocks_apart_ms)
+		bus->clocks_apart_ms = apart_ms;
+	return llabs(apart_ms - bus->clocks_apart_ms) < JUMP_MS;
 }
 
 int64_t bus_enter(struct devbus *bus)

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A command that ends its service each time must not hold it down for ever. */
+enum { RESUMES_MAX = 5 };
+
 struct left {
 	struct left *next;
 	char id[ENVELOPE_ID_MAX + 1], method[TOPIC_LEVEL_MAX + 1];
@@ -35,13 +38,19 @@ static void resume(struct devbus *bus, const struct left *left)
 {
 	struct devbus_request *request;
 	struct devbus_json *args = NULL;
+	unsigned times = 0;
+	int r;
 
 	if (request_new(bus, &command_door, left->method, &request) < 0)
 		return;
 	strcpy(request->id, left->id);
 	request->accepted = true;
 	request->method = server_method(bus, left->method, true);
-	if (left->args && devbus_json_parse(left->args, strlen(left->args), &args, NULL) < 0)
+	r = store_command_resumed(bus->store, left->id, &times);
+	if (r == 0 && times > RESUMES_MAX)
+		devbus_fail(request, DEVBUS_E_INTERRUPTED,
+			"taken up %u times, and the service ended each time", times);
+	else if (left->args && devbus_json_parse(left->args, strlen(left->args), &args, NULL) < 0)
 		devbus_fail(request, DEVBUS_E_INTERRUPTED, "its arguments cannot be read any more");
 	else
 		request_resume(request, args);

@@ -135,6 +135,7 @@ void command_reject(struct devbus *bus, const char *command, const char *id, con
 	if (event_topic(bus, command, topic) < 0 || envelope_event_write(&event, &object) < 0)
 		return;
 	text = devbus_json_print(object);
+	durable_commit(bus);
 	if (durable_publish(bus, OUTBOX_COMMAND, topic, object) < 0 && text)
 		command_publish(bus, command, text);
 	free(text);

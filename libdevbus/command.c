@@ -217,8 +217,8 @@ static void prune(void *userdata)
 	struct devbus *bus = userdata;
 	int64_t oldest_ms = bus_wall_ms(bus) - (int64_t)bus->settings.journal_days * DAY_MS;
 
-	store_command_prune(bus->store, bus_clock_unsynced(bus) ? INT64_MIN : oldest_ms,
-		bus->settings.journal_max, &bus->server->journal_count);
+	store_command_prune(bus->store, bus_may_age(bus) ? oldest_ms : INT64_MIN, bus->settings.journal_max,
+		&bus->server->journal_count);
 	loop_timer_set(bus->server->prune, loop_now_ms(bus->loop) + PRUNE_EVERY_MS);
 }
 

@@ -14,19 +14,26 @@ enum {
 };
 #define HOUR_MS ((int64_t)3600 * 1000)
 
+/* What they would have told of earlier ones is still to be told, and was counted then. */
+static void count_dropped(struct devbus *bus, const struct store_drop *dropped)
+{
+	bus->stats.events_dropped += dropped->count;
+	outbox_give_back_dropped(bus->outbox, true, dropped->count + dropped->told);
+}
+
 int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 {
-	size_t limit = bus->settings.outbox_limit_bytes, dropped;
+	size_t limit = bus->settings.outbox_limit_bytes;
+	struct store_drop dropped;
 	int r = 0;
 
 	if (bytes > limit)
 		return -ENOBUFS; /* nothing that is there need go for what can never fit */
 	while (store_outbox_size(bus->store).bytes + bytes > limit) {
 		r = store_events_drop(bus->store, class, DROP_AT_ONCE, &dropped);
-		if (r < 0 || dropped == 0)
+		if (r < 0 || dropped.count == 0)
 			return r < 0 ? r : -ENOBUFS;
-		bus->stats.events_dropped += dropped;
-		outbox_give_back_dropped(bus->outbox, true, dropped);
+		count_dropped(bus, &dropped);
 	}
 	return r;
 }
@@ -35,12 +42,10 @@ void durable_drop_old(void *userdata)
 {
 	struct devbus *bus = userdata;
 	int64_t oldest_ms = bus_wall_ms(bus) - bus->settings.outbox_hours * HOUR_MS;
-	size_t dropped = 0;
+	struct store_drop dropped;
 
-	if (!bus_clock_unsynced(bus) && store_events_drop_old(bus->store, oldest_ms, &dropped) == 0) {
-		bus->stats.events_dropped += dropped;
-		outbox_give_back_dropped(bus->outbox, true, dropped);
-	}
+	if (bus_may_age(bus) && store_events_drop_old(bus->store, oldest_ms, &dropped) == 0)
+		count_dropped(bus, &dropped);
 	loop_timer_set(bus->durable->old, loop_now_ms(bus->loop) + OLD_EVERY_MS);
 }
 
@@ -59,6 +64,14 @@ void durable_free_batch(struct durable *durable)
 		free((char *)durable->batch[i].payload);
 	}
 	durable->batch_count = durable->batch_bytes = 0;
+	durable->batch_dropped = 0;
+}
+
+/* What its events would have told of earlier ones is still to be told. */
+static void give_up_batch(struct devbus *bus)
+{
+	outbox_give_back_dropped(bus->outbox, true, bus->durable->batch_dropped);
+	durable_free_batch(bus->durable);
 }
 
 static int write_batch(struct devbus *bus)
@@ -69,10 +82,13 @@ static int write_batch(struct devbus *bus)
 	if (r == 0)
 		r = store_events_add(bus->store, durable->batch, durable->batch_count);
 	note_write(bus, r);
+	if (r < 0) {
+		give_up_batch(bus);
+		return r;
+	}
 	durable_free_batch(durable);
-	if (r == 0)
-		durable_send(bus);
-	return r;
+	durable_send(bus);
+	return 0;
 }
 
 static int add_to_batch(struct durable *durable, const struct store_event *event)
@@ -116,6 +132,7 @@ int durable_publish(
 	struct devbus *bus, enum outbox_class class, const char *topic, struct devbus_json *object)
 {
 	struct durable *durable = bus->durable;
+	bool batched = durable->batch_open && class != OUTBOX_COMMAND; /* which waits for no batch */
 	struct store_event event = {
 		.seq = store_next_seq(bus->store) + durable->batch_count,
 		.class = class,
@@ -134,7 +151,7 @@ int durable_publish(
 	if (r == 0 && strlen(payload) > bus->settings.payload_limit_bytes)
 		r = -EMSGSIZE;
 	if (r == 0)
-		r = durable->batch_open ? add_to_batch(durable, &event) : write_one(bus, &event);
+		r = batched ? add_to_batch(durable, &event) : write_one(bus, &event);
 	free(payload);
 	return r;
 }
@@ -142,8 +159,10 @@ int durable_publish(
 int durable_commit(struct devbus *bus)
 {
 	struct durable *durable = bus->durable;
-	int r = durable && durable->batch_count ? write_batch(bus) : 0;
+	int r = durable && durable->batch_count && !durable->batch_failed ? write_batch(bus) : 0;
 
+	if (durable && durable->batch_failed)
+		give_up_batch(bus); /* all or none */
 	if (r < 0 && durable->batch_open)
 		durable->batch_failed = r; /* whoever opened it is told at its end */
 	return r;
@@ -159,14 +178,15 @@ int devbus_batch_begin(struct devbus *bus)
 
 int devbus_batch_commit(struct devbus *bus)
 {
-	int r;
+	int r, failed;
 
-	if (!bus->durable || !bus->durable->batch_open)
+	if (!bus->durable)
+		return -EPERM;
+	if (!bus->durable->batch_open)
 		return -EINVAL;
 	bus->durable->batch_open = false;
-	r = bus->durable->batch_failed;
+	r = durable_commit(bus);
+	failed = bus->durable->batch_failed;
 	bus->durable->batch_failed = 0;
-	if (r < 0)
-		durable_free_batch(bus->durable); /* all or none */
-	return r < 0 ? r : durable_commit(bus);
+	return failed < 0 ? failed : r;
 }

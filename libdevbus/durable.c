@@ -8,8 +8,8 @@
  * - The token holds a word of this connection. A token of an earlier one may come back late, from before the broker lost
  *   its queue; it confirms nothing.
  * - At each connect everything that is not confirmed is sent again. Its number tells a repeat from a new event.
- * - The window of unconfirmed events stays below what the broker queues for the bridge (max_queued_messages), or the
- *   broker would drop an event and still let the token through.
+ * - The window of unconfirmed events stays below this service's share of what the broker queues for the bridge, or the broker
+ *   would drop an event and still let the token through; and it is small until a token of this connection is back (bridge-window.h).
  */
 #include "durable.h"
 #include <errno.h>
@@ -17,8 +17,6 @@
 #include <string.h>
 
 enum {
-	WINDOW_EVENTS = 400, /* unconfirmed: below a share of max_queued_messages = 10000 for each service */
-	WINDOW_BYTES = 1024 * 1024, /* and of max_queued_bytes = 8 MiB */
 	TOKEN_EVERY = 100, /* events, when more are coming all the time */
 	/*
 	 * A token that the cloud's broker lost is sent again, ever more rarely: while the link is down they heap up in the bridge's
@@ -55,10 +53,21 @@ static void start_time(struct devbus *bus)
 		durable->again, loop_now_ms(bus->loop) + 1000 * (int64_t)bus->settings.confirm_after_s);
 }
 
-/* The local broker has everything up to acked_seq: has the cloud? */
+/* The local broker has everything up to here. */
+static uint64_t complete_seq(const struct durable *durable)
+{
+	uint64_t seq = durable->acked_seq;
+
+	for (const struct sent *sent = durable->unacked; sent; sent = sent->next)
+		if (sent->seq <= seq)
+			seq = sent->seq - 1;
+	return seq;
+}
+
+/* The local broker has everything up to complete_seq(): has the cloud? */
 static void ask(struct devbus *bus)
 {
-	bus->durable->token_seq = bus->durable->acked_seq;
+	bus->durable->token_seq = complete_seq(bus->durable);
 	bus->durable->again_ms = TOKEN_AGAIN_MS;
 	if (confirmed_by(bus, "echo"))
 		send_token(bus);
@@ -69,6 +78,12 @@ static void ask(struct devbus *bus)
 static size_t less(size_t from, size_t what)
 {
 	return what < from ? from - what : 0;
+}
+
+static void shrink_window(struct durable *durable, const struct store_size *forgotten)
+{
+	durable->window_events = less(durable->window_events, forgotten->count);
+	durable->window_bytes = less(durable->window_bytes, forgotten->bytes);
 }
 
 static void confirm(struct devbus *bus, uint64_t seq)
@@ -82,8 +97,8 @@ static void confirm(struct devbus *bus, uint64_t seq)
 		return;
 	}
 	bus->stats.events_confirmed += forgotten.count;
-	durable->window_events = less(durable->window_events, forgotten.count);
-	durable->window_bytes = less(durable->window_bytes, forgotten.bytes);
+	durable->proven = true;
+	shrink_window(durable, &forgotten);
 	if (seq >= durable->read_seq) /* also those that were dropped after they were sent */
 		durable->window_events = durable->window_bytes = 0;
 	if (seq > durable->confirmed_seq)
@@ -114,9 +129,9 @@ static void again_due(void *userdata)
 		return;
 	}
 	durable->timed_seq = 0;
-	if (durable->token_seq > timed_seq)
-		start_time(bus);
 	confirm(bus, timed_seq);
+	if (durable->token_seq > durable->confirmed_seq) /* more came, or the disk did not take it */
+		start_time(bus);
 }
 
 void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *object)
@@ -147,6 +162,18 @@ static void forget_sent(struct durable *durable, struct sent *sent)
 	}
 }
 
+/* It would be refused for ever, hold up all behind it, and fill the window: nobody confirms it. */
+static void give_up(struct devbus *bus, uint64_t seq)
+{
+	struct store_size forgotten = { 0, 0 };
+
+	if (store_events_remove(bus->store, seq, &forgotten) < 0)
+		return; /* refused again at the next connect, unless a token goes past it */
+	bus->stats.events_dropped += forgotten.count;
+	outbox_give_back_dropped(bus->outbox, true, forgotten.count);
+	shrink_window(bus->durable, &forgotten);
+}
+
 static void on_acknowledged(int reason, void *userdata)
 {
 	struct sent *sent = userdata;
@@ -155,28 +182,32 @@ static void on_acknowledged(int reason, void *userdata)
 	uint64_t seq = sent->seq;
 
 	forget_sent(durable, sent);
-	if (reason >= REFUSED) { /* it would be refused for ever, and hold up all behind it */
-		bus->stats.events_dropped++;
-		outbox_give_back_dropped(bus->outbox, true, 1);
-		store_events_remove(bus->store, seq);
-	}
+	if (reason >= REFUSED)
+		give_up(bus, seq);
 	if (seq > durable->acked_seq)
 		durable->acked_seq = seq;
-	if (durable->unacked_count == 0 || durable->acked_seq - durable->token_seq >= TOKEN_EVERY)
+	if (durable->unacked_count == 0 || complete_seq(durable) - durable->token_seq >= TOKEN_EVERY)
 		ask(bus);
 	durable_send(bus);
 }
 
 struct reading {
 	struct devbus *bus;
-	bool stopped; /* memory is short: what follows must not overtake */
+	bool stopped; /* the window is full, or memory is short: what follows must not overtake */
 };
+
+static bool window_open(const struct durable *durable)
+{
+	size_t limit = durable->proven ? BRIDGE_WINDOW_EVENTS : BRIDGE_WINDOW_FIRST;
+
+	return durable->window_events < limit && durable->window_bytes < BRIDGE_WINDOW_BYTES;
+}
 
 static void send_event(const struct store_event *event, void *userdata)
 {
 	struct reading *reading = userdata;
 	struct durable *durable = reading->bus->durable;
-	struct sent *sent = reading->stopped ? NULL : malloc(sizeof *sent);
+	struct sent *sent = reading->stopped || !window_open(durable) ? NULL : malloc(sizeof *sent);
 	struct outbox_message message = {
 		.class = event->class,
 		.stored = true,
@@ -208,8 +239,8 @@ void durable_send(struct devbus *bus)
 
 	if (!durable || !bus->connected)
 		return;
-	if (durable->unacked_count < LINK_WINDOW && durable->window_events < WINDOW_EVENTS &&
-		durable->window_bytes < WINDOW_BYTES && durable->read_seq + 1 < store_next_seq(bus->store))
+	if (durable->unacked_count < LINK_WINDOW && window_open(durable) &&
+		durable->read_seq + 1 < store_next_seq(bus->store))
 		store_events_read(bus->store, durable->read_seq, READ_AT_ONCE, send_event, &reading);
 	outbox_send(bus->outbox, bus->link);
 }
@@ -239,6 +270,7 @@ void durable_connected(struct devbus *bus)
 		return;
 	durable->read_seq = durable->acked_seq = durable->token_seq = durable->confirmed_seq =
 		durable->timed_seq = 0;
+	durable->proven = !confirmed_by(bus, "echo"); /* no token ever tells there */
 	durable_send(bus);
 }
 

@@ -22,6 +22,7 @@ struct durable {
 	uint64_t confirmed_seq; /* of the last one that came back */
 	int64_t again_ms; /* how long the last token is waited for */
 	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
+	bool proven; /* something of this connection got beyond the bridge: see bridge-window.h */
 	size_t window_events, window_bytes; /* sent, unconfirmed */
 	struct sent *unacked;
 	size_t unacked_count;
@@ -32,6 +33,7 @@ struct durable {
 	int batch_failed; /* a negative errno: a part of it is lost already */
 	struct store_event *batch;
 	size_t batch_count, batch_room, batch_bytes;
+	uint64_t batch_dropped; /* what its events tell of earlier ones */
 };
 
 /* Drops what is past its age, now and then again; the timer `old` runs it. */

@@ -15,7 +15,6 @@
 enum {
 	TOKEN_SIZE = 48,
 	TIMEOUT_MAX_MS = 3600 * 1000,
-	RELIABLE_WINDOW = 400, /* as many as durable events: see durable.c */
 	RELIABLE_AGAIN_MS = 30000, /* a token that the cloud's broker lost is sent again, */
 	RELIABLE_AGAIN_MAX_MS = 3600 * 1000, /* ever more rarely: see durable.c */
 };
@@ -88,7 +87,7 @@ static void again_due(void *userdata)
 
 void echo_ask_reliable(struct devbus *bus)
 {
-	if (!bus->echo || !outbox_bridged_asks(bus->outbox, &bus->echo->reliable))
+	if (!bus->echo || !bridge_window_asks(outbox_window(bus->outbox), &bus->echo->reliable))
 		return;
 	bus->echo->again_ms = RELIABLE_AGAIN_MS;
 	send_reliable(bus);
@@ -96,7 +95,7 @@ void echo_ask_reliable(struct devbus *bus)
 
 static void reliable_echoed(struct devbus *bus, uint64_t number)
 {
-	outbox_bridged_confirmed(bus->outbox, number);
+	bridge_window_confirmed(outbox_window(bus->outbox), number);
 	if (number == bus->echo->reliable) {
 		bus->echo->reliable = 0;
 		loop_timer_stop(bus->echo->again);
@@ -183,8 +182,7 @@ int echo_new(struct devbus *bus)
 	if (r == 0)
 		r = bus_subscribe(
 			bus, &(struct link_filter) { .filter = filter, .qos = 1 }, on_echo, NULL, NULL);
-	if (r == 0 && strcmp(bus->settings.confirm, "echo") == 0)
-		outbox_limit_bridged(bus->outbox, RELIABLE_WINDOW);
+	outbox_window(bus->outbox)->limited = strcmp(bus->settings.confirm, "echo") == 0;
 	return r;
 }
 

@@ -17,11 +17,28 @@ enum { PARENT_MODE = 0755, FOLDER_MODE = 0700, FILE_MODE = 0600, SAVED_BYTES_MAX
 
 /* ---- folders */
 
+/* The name of the folder stands in the one above it. */
+static int sync_above(int folder)
+{
+	int above = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = above < 0 || fsync(above) < 0 ? -errno : 0;
+
+	if (above >= 0)
+		close(above);
+	return r;
+}
+
 static int make_folder(int parent, const char *path, mode_t mode)
 {
+	int folder, r;
+
 	if (mkdirat(parent, path, mode) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	return 0;
+	folder = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = folder < 0 ? -errno : sync_above(folder);
+	if (folder >= 0)
+		close(folder);
+	return r;
 }
 
 /* Like mkdir -p: the folder of a setting may lie several levels deep on a new data partition. */
@@ -32,23 +49,14 @@ static int make_folders(int parent, const char *path)
 
 	if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
 		return -ENAMETOOLONG;
+	for (size_t length = strlen(part); length > 1 && part[length - 1] == '/'; length--)
+		part[length - 1] = '\0';
 	for (char *slash = strchr(part + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		r = make_folder(parent, part, PARENT_MODE); /* other services have folders there */
 		*slash = '/';
 	}
 	return r < 0 ? r : make_folder(parent, part, FOLDER_MODE);
-}
-
-/* The name of the folder stands in the one above it. */
-static int sync_above(int folder)
-{
-	int above = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = above < 0 || fsync(above) < 0 ? -errno : 0;
-
-	if (above >= 0)
-		close(above);
-	return r;
 }
 
 int devbus_folder(int parent, const char *path)
@@ -64,12 +72,7 @@ int devbus_folder(int parent, const char *path)
 	if (r < 0)
 		return r;
 	fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = sync_above(fd);
-	if (r < 0)
-		close(fd);
-	return r < 0 ? r : fd;
+	return fd < 0 ? -errno : fd;
 }
 
 /* ---- files */
@@ -161,10 +164,15 @@ int devbus_file_save(int folder, const char *name, const struct devbus_field *fi
 {
 	struct devbus_json *object = NULL;
 	int r = devbus_fields_write(fields, value, &object);
+	char *text = r == 0 ? devbus_json_print(object) : NULL;
 
-	if (r == 0)
-		r = devbus_file_write_json(folder, name, object);
 	devbus_json_free(object);
+	if (r == 0 && !text)
+		r = -ENOMEM;
+	if (r == 0)
+		r = strlen(text) > SAVED_BYTES_MAX ? -EFBIG
+						   : devbus_file_write(folder, name, text, strlen(text));
+	free(text);
 	return r;
 }
 

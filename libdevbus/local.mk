@@ -32,6 +32,7 @@ libdevbus_floor0 = \
 	%D%/utf8.c %D%/utf8.h
 
 libdevbus_floor1 = \
+	%D%/bridge-window.c %D%/bridge-window.h \
 	%D%/envelope.c %D%/envelope.h %D%/envelope-build.h \
 	%D%/envelope-command.c \
 	%D%/envelope-status.c \

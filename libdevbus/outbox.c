@@ -20,15 +20,12 @@ struct list {
 
 struct outbox {
 	struct stats *stats;
-	size_t limit_bytes, bytes, count;
+	size_t limit_bytes, count, bytes[2]; /* of what is only in memory, of what is stored */
 	size_t waiting[OUTBOX_CLASSES]; /* how many of each class are in the lanes */
 	size_t in_flight; /* QoS 1, unacknowledged */
 	struct list lanes[LANES];
 	struct list sent; /* in the order in which they were sent */
-	struct bridged {
-		size_t limit, in_flight;
-		uint64_t acknowledged, asked, confirmed; /* counted since the start */
-	} bridged;
+	struct bridge_window window; /* of those for the cloud that are only in memory */
 	uint64_t dropped[2]; /* local, for the cloud */
 };
 
@@ -101,7 +98,7 @@ static struct entry *entry_new(const struct outbox_message *from)
 
 static void entry_free(struct outbox *outbox, struct entry *entry)
 {
-	outbox->bytes -= entry->bytes;
+	outbox->bytes[entry->queued.stored] -= entry->bytes;
 	outbox->count--;
 	free(entry);
 }
@@ -199,15 +196,14 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 		return -ENOMEM;
 	if (message->message.retained)
 		forget_same_topic(outbox, lane, message->message.topic);
-	while (outbox->bytes + entry->bytes > outbox->limit_bytes) {
+	while (!message->stored && outbox->bytes[false] + entry->bytes > outbox->limit_bytes) {
 		if (entry->bytes > outbox->limit_bytes || !drop_one(outbox, message->class)) {
-			if (!message->stored) /* else it is on disk, and comes again */
-				count_drop(outbox, message);
+			count_drop(outbox, message);
 			free(entry);
 			return -ENOBUFS;
 		}
 	}
-	outbox->bytes += entry->bytes;
+	outbox->bytes[message->stored] += entry->bytes;
 	outbox->count++;
 	outbox->waiting[message->class]++;
 	list_append(lane, entry);
@@ -222,18 +218,12 @@ static bool counts_for_bridge(const struct entry *entry)
 	return entry->queued.cloud && !entry->queued.stored && entry->queued.message.qos > 0;
 }
 
-static bool may_bridge(const struct bridged *bridged)
-{
-	return !bridged->limit ||
-	       bridged->acknowledged - bridged->confirmed + bridged->in_flight < bridged->limit;
-}
-
 /* The first one, unless it waits for the bridge: then all for the cloud wait, in order, and the first for this device. */
 static struct entry **next_of(struct outbox *outbox, struct list *lane)
 {
 	struct entry **next = &lane->first;
 
-	if (*next && counts_for_bridge(*next) && !may_bridge(&outbox->bridged))
+	if (*next && counts_for_bridge(*next) && !bridge_window_open(&outbox->window))
 		while (*next && ((*next)->queued.cloud || (*next)->queued.stored ||
 					(*next)->queued.class == OUTBOX_COMMAND))
 			next = &(*next)->next;
@@ -264,7 +254,8 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 		count_lost(outbox, entry);
 	if (r == 0 && message->qos > 0) {
 		outbox->in_flight++;
-		outbox->bridged.in_flight += counts_for_bridge(entry);
+		if (counts_for_bridge(entry))
+			bridge_window_sent(&outbox->window, entry->bytes);
 		list_append(&outbox->sent, entry);
 	} else {
 		entry_free(outbox, entry);
@@ -288,8 +279,8 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 			continue;
 		list_take(&outbox->sent, link);
 		outbox->in_flight--;
-		outbox->bridged.in_flight -= counts_for_bridge(entry);
-		outbox->bridged.acknowledged += counts_for_bridge(entry);
+		if (counts_for_bridge(entry))
+			bridge_window_acknowledged(&outbox->window, entry->bytes);
 		if (reason >= REFUSED) {
 			outbox->stats->messages_refused++;
 			log_warning("the broker refuses what we publish on %s (reason 0x%02x): see its ACL",
@@ -338,9 +329,8 @@ void outbox_lost(struct outbox *outbox)
 	keep_survivors(outbox, &outbox->lanes[LANE_EVENTS], &kept);
 	empty(outbox, &outbox->lanes[LANE_CONTROL]);
 	memset(outbox->waiting, 0, sizeof outbox->waiting);
-	outbox->in_flight = outbox->bridged.in_flight = 0;
-	outbox->bridged.asked = outbox->bridged.confirmed =
-		outbox->bridged.acknowledged; /* no answer comes now */
+	outbox->in_flight = 0;
+	bridge_window_lost(&outbox->window);
 	while (kept.first) {
 		struct entry *entry = list_take(&kept, &kept.first);
 
@@ -356,7 +346,7 @@ size_t outbox_count(const struct outbox *outbox)
 
 size_t outbox_bytes(const struct outbox *outbox)
 {
-	return outbox->bytes;
+	return outbox->bytes[false] + outbox->bytes[true];
 }
 
 uint64_t outbox_take_dropped(struct outbox *outbox, bool cloud)
@@ -372,29 +362,7 @@ void outbox_give_back_dropped(struct outbox *outbox, bool cloud, uint64_t droppe
 	outbox->dropped[cloud] += dropped;
 }
 
-/* ---- beyond the broker */
-
-enum { ASKS_PER_WINDOW = 4 };
-
-void outbox_limit_bridged(struct outbox *outbox, size_t limit)
+struct bridge_window *outbox_window(struct outbox *outbox)
 {
-	outbox->bridged.limit = limit;
-}
-
-bool outbox_bridged_asks(struct outbox *outbox, uint64_t *ret_number)
-{
-	struct bridged *bridged = &outbox->bridged;
-
-	if (!bridged->limit || bridged->acknowledged - bridged->asked < bridged->limit / ASKS_PER_WINDOW)
-		return false;
-	bridged->asked = *ret_number = bridged->acknowledged;
-	return true;
-}
-
-void outbox_bridged_confirmed(struct outbox *outbox, uint64_t number)
-{
-	struct bridged *bridged = &outbox->bridged;
-
-	if (number > bridged->confirmed && number <= bridged->acknowledged)
-		bridged->confirmed = number;
+	return &outbox->window;
 }

@@ -6,6 +6,7 @@
 #ifndef DEVBUS_INTERNAL_OUTBOX_H
 #define DEVBUS_INTERNAL_OUTBOX_H
 
+#include "bridge-window.h"
 #include "link.h"
 #include "stats.h"
 
@@ -33,7 +34,8 @@ void outbox_free(struct outbox *outbox); /* NULL is fine */
 
 /*
  * Queues a message. When the limit is reached, the oldest one of a class that is not above its own is dropped for it.
- * A retained message takes the place of one with the same topic that still waits.
+ * A retained message takes the place of one with the same topic that still waits. What is stored does not count towards the limit: it has
+ * a window of its own, and nothing that is only in memory is to go for it.
  * 0, -ENOBUFS (full of what is more important) or -ENOMEM.
  */
 int outbox_add(struct outbox *outbox, const struct outbox_message *message);
@@ -48,14 +50,10 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);
 void outbox_lost(struct outbox *outbox);
 
 /*
- * At most @limit bridged messages (0: any number) are with the broker and not known to be beyond it. More wait here, where they are bounded
- * and counted: the broker's own queue for the bridge drops the newest without a word, and with them durable events.
+ * The window of reliable messages for the cloud; what it holds back waits here, where it is bounded and counted. Borrowed. Who
+ * hears that something got through calls bridge_window_confirmed() and outbox_send().
  */
-void outbox_limit_bridged(struct outbox *outbox, size_t limit);
-
-/* Whether it is time to ask how many are through; *@ret_number then is what the answer will confirm. */
-bool outbox_bridged_asks(struct outbox *outbox, uint64_t *ret_number);
-void outbox_bridged_confirmed(struct outbox *outbox, uint64_t number);
+struct bridge_window *outbox_window(struct outbox *outbox);
 
 /* What waits or is not acknowledged. */
 size_t outbox_count(const struct outbox *outbox);

@@ -59,7 +59,9 @@ static void explain(const struct link_options *options, int code, char reason[PA
 {
 	const char *why = NULL;
 
-	if (code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+	if (code == MQTTREASONCODE_NOT_AUTHORIZED || code == MQTTREASONCODE_BAD_USER_NAME_OR_PASSWORD)
+		why = "it refuses user name or password: provision this user (devbus-provision(8)), or see password_file";
+	else if (code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
 		why = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
 	else if (code != MQTTCLIENT_FAILURE)
 		why = MQTTClient_strerror(code);

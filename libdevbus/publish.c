@@ -151,6 +151,8 @@ static int publish_event(
 		r = bus_send_json(bus, &packet, object);
 	if (r < 0)
 		outbox_give_back_dropped(bus->outbox, cloud, packet.dropped);
+	else if (kind->durable && bus->durable->batch_open)
+		bus->durable->batch_dropped += packet.dropped;
 	return r;
 }
 

@@ -213,6 +213,9 @@ static int call_succeed(struct devbus_request *request, struct devbus_json *resu
 
 static const struct door call_door = { .succeed = call_succeed, .fail = call_fail };
 
+/* The answer carries it beside the payload, and a packet above its max_packet_size makes the broker disconnect us. */
+enum { CORRELATION_MAX = 512 };
+
 /* service/<caller>/reply/<anything> (protocol 5.5) */
 static bool reply_topic_valid(const char *topic)
 {
@@ -271,7 +274,7 @@ static void on_call(struct devbus *bus, const struct link_message *message, void
 	(void)userdata;
 	bus->stats.calls_received++;
 	if (message->retained || !reply_topic_valid(message->response_topic) ||
-		topic_level(message->topic, 3, name) < 0) {
+		message->correlation_size > CORRELATION_MAX || topic_level(message->topic, 3, name) < 0) {
 		bus->stats.calls_refused++;
 		log_debug("refused a call on %s with response topic %s", message->topic,
 			message->response_topic ? message->response_topic : "(none)");

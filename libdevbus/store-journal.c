@@ -144,6 +144,36 @@ int store_command_unfinished(struct store *store, store_command_found *found, vo
 	return r;
 }
 
+struct resumed {
+	const char *id;
+	unsigned *ret_times;
+};
+
+static int count_resume(struct store *store, const void *arguments)
+{
+	const struct resumed *resumed = arguments;
+	sqlite3_stmt *statement = store_statement(store, STORE_COMMAND_RESUMED);
+	int code;
+
+	bind_text(statement, 1, resumed->id);
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*resumed->ret_times = (unsigned)sqlite3_column_int(statement, 0);
+	code = code == SQLITE_ROW ? sqlite3_step(statement) : code == SQLITE_DONE ? SQLITE_NOTFOUND : code;
+	sqlite3_reset(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int store_command_resumed(struct store *store, const char *id, unsigned *ret_times)
+{
+	unsigned times = 0;
+	int r = store_transaction(store, count_resume, &(struct resumed) { id, &times });
+
+	if (r == 0)
+		*ret_times = times;
+	return r;
+}
+
 /* ---- forgetting */
 
 struct bounds {

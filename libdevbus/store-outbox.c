@@ -118,6 +118,7 @@ struct forgetting {
 	enum store_sql sql;
 	int64_t a, b;
 	struct store_size *forgotten;
+	uint64_t *told;
 };
 
 static int forget(struct store *store, const void *arguments)
@@ -132,16 +133,19 @@ static int forget(struct store *store, const void *arguments)
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		forgetting->forgotten->count++;
 		forgetting->forgotten->bytes += (size_t)sqlite3_column_int64(statement, 0);
+		if (sqlite3_column_count(statement) > 1)
+			*forgetting->told += (uint64_t)sqlite3_column_int64(statement, 1);
 	}
 	sqlite3_reset(statement);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int forget_some(
-	struct store *store, enum store_sql sql, int64_t a, int64_t b, struct store_size *ret_forgotten)
+static int forget_some(struct store *store, enum store_sql sql, int64_t a, int64_t b,
+	struct store_size *ret_forgotten, uint64_t *ret_told)
 {
 	struct store_size forgotten = { 0, 0 };
-	int r = store_transaction(store, forget, &(struct forgetting) { sql, a, b, &forgotten });
+	uint64_t told = 0;
+	int r = store_transaction(store, forget, &(struct forgetting) { sql, a, b, &forgotten, &told });
 
 	if (r < 0)
 		return r;
@@ -149,6 +153,8 @@ static int forget_some(
 	store->outbox.bytes -= forgotten.bytes;
 	if (ret_forgotten)
 		*ret_forgotten = forgotten;
+	if (ret_told)
+		*ret_told = told;
 	if (forgotten.count)
 		store_give_back(store);
 	return 0;
@@ -156,30 +162,32 @@ static int forget_some(
 
 int store_events_confirm(struct store *store, uint64_t seq, struct store_size *ret_forgotten)
 {
-	return forget_some(store, STORE_EVENT_CONFIRM, (int64_t)seq, 0, ret_forgotten);
+	return forget_some(store, STORE_EVENT_CONFIRM, (int64_t)seq, 0, ret_forgotten, NULL);
 }
 
-int store_events_remove(struct store *store, uint64_t seq)
+int store_events_remove(struct store *store, uint64_t seq, struct store_size *ret_forgotten)
 {
-	return forget_some(store, STORE_EVENT_REMOVE, (int64_t)seq, 0, NULL);
+	return forget_some(store, STORE_EVENT_REMOVE, (int64_t)seq, 0, ret_forgotten, NULL);
 }
 
-int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, size_t *ret_count)
+static int drop_some(
+	struct store *store, enum store_sql sql, int64_t a, int64_t b, struct store_drop *ret_drop)
 {
 	struct store_size forgotten;
-	int r = forget_some(store, STORE_EVENT_DROP_OLD, oldest_wall_ms, 0, &forgotten);
+	uint64_t told;
+	int r = forget_some(store, sql, a, b, &forgotten, &told);
 
 	if (r == 0)
-		*ret_count = forgotten.count;
+		*ret_drop = (struct store_drop) { forgotten.count, told };
 	return r;
 }
 
-int store_events_drop(struct store *store, int most_class, size_t count, size_t *ret_count)
+int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, struct store_drop *ret_drop)
 {
-	struct store_size forgotten;
-	int r = forget_some(store, STORE_EVENT_DROP, most_class, (int64_t)count, &forgotten);
+	return drop_some(store, STORE_EVENT_DROP_OLD, oldest_wall_ms, 0, ret_drop);
+}
 
-	if (r == 0)
-		*ret_count = forgotten.count;
-	return r;
+int store_events_drop(struct store *store, int most_class, size_t count, struct store_drop *ret_drop)
+{
+	return drop_some(store, STORE_EVENT_DROP, most_class, (int64_t)count, ret_drop);
 }

@@ -39,10 +39,14 @@ static const char *const schema_steps[] = {
 	" bytes INTEGER NOT NULL,"
 	" topic TEXT NOT NULL,"
 	" payload TEXT NOT NULL);",
+	"ALTER TABLE command ADD COLUMN resumed INTEGER NOT NULL DEFAULT 0;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
 #define COMMAND_COLUMNS "id, method, args, event, seq, final, wall_ms"
+
+/* What a dropped event would have told of earlier ones (protocol 6.3). */
+#define TOLD ", coalesce(json_extract(payload, '$.dropped'), 0)"
 
 static const char *const sql_texts[STORE_SQL_COUNT] = {
 	/* IMMEDIATE: a lock that cannot be had is told here and not in the middle. */
@@ -59,6 +63,7 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_COMMAND_FIND] = "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1",
 	[STORE_COMMAND_UNFINISHED] =
 		"SELECT " COMMAND_COLUMNS " FROM command WHERE NOT final ORDER BY number",
+	[STORE_COMMAND_RESUMED] = "UPDATE command SET resumed = resumed + 1 WHERE id = ?1 RETURNING resumed",
 	[STORE_COMMAND_FORGET_OLD] = "DELETE FROM command WHERE number IN"
 				     " (SELECT number FROM command WHERE final AND wall_ms < ?1)",
 	[STORE_COMMAND_FORGET_MANY] = "DELETE FROM command WHERE number IN"
@@ -72,10 +77,10 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_EVENT_SIZE] = "SELECT count(*), coalesce(sum(bytes), 0) FROM event",
 	[STORE_EVENT_CONFIRM] = "DELETE FROM event WHERE seq <= ?1 RETURNING bytes",
 	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes",
-	[STORE_EVENT_DROP_OLD] = "DELETE FROM event WHERE wall_ms < ?1 RETURNING bytes",
+	[STORE_EVENT_DROP_OLD] = "DELETE FROM event WHERE wall_ms < ?1 RETURNING bytes" TOLD,
 	[STORE_EVENT_DROP] = "DELETE FROM event WHERE seq IN"
 			     " (SELECT seq FROM event WHERE class <= ?1 ORDER BY class, seq LIMIT ?2)"
-			     " RETURNING bytes",
+			     " RETURNING bytes" TOLD,
 	[STORE_PAGE_COUNT] = "PRAGMA page_count",
 	[STORE_UNUSED_COUNT] = "PRAGMA freelist_count",
 };

@@ -50,6 +50,12 @@ size_t store_event_bytes(const struct store_event *event);
 struct store_size {
 	size_t count, bytes;
 };
+
+/* Events that were dropped, and what they would have told of others: the sum of their members `dropped`. */
+struct store_drop {
+	size_t count;
+	uint64_t told;
+};
 struct store_size store_outbox_size(const struct store *store);
 
 /*
@@ -68,9 +74,9 @@ int store_events_read(
  * most @most_class, the lowest class first. @ret_... (may be NULL): how many there were.
  */
 int store_events_confirm(struct store *store, uint64_t seq, struct store_size *ret_forgotten);
-int store_events_remove(struct store *store, uint64_t seq);
-int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, size_t *ret_count);
-int store_events_drop(struct store *store, int most_class, size_t count, size_t *ret_count);
+int store_events_remove(struct store *store, uint64_t seq, struct store_size *ret_forgotten);
+int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, struct store_drop *ret_drop);
+int store_events_drop(struct store *store, int most_class, size_t count, struct store_drop *ret_drop);
 
 /* ---- journal (protocol 4.3, 4.4) */
 struct store_command {
@@ -104,6 +110,9 @@ int store_command_update(struct store *store, const struct store_command *record
  */
 typedef void store_command_found(const struct store_command *record, void *userdata);
 int store_command_find(struct store *store, const char *id, store_command_found *found, void *userdata);
+
+/* Counts that a command is taken up again after a start, before that is done. 0, -ENOENT or a negative errno. */
+int store_command_resumed(struct store *store, const char *id, unsigned *ret_times);
 
 /* Calls @found for every record without a final event, oldest first. The store must not be used from @found. 0 or -EIO. */
 int store_command_unfinished(struct store *store, store_command_found *found, void *userdata);

@@ -19,6 +19,7 @@ AM_TESTS_ENVIRONMENT = \
 
 if HAVE_CHECK
 unit_tests = \
+	%D%/unit/test-bridge-window \
 	%D%/unit/test-bus \
 	%D%/unit/test-bus-memory \
 	%D%/unit/test-call \
@@ -26,16 +27,22 @@ unit_tests = \
 	%D%/unit/test-clock \
 	%D%/unit/test-command \
 	%D%/unit/test-command-ids \
+	%D%/unit/test-durable \
+	%D%/unit/test-durable-limits \
+	%D%/unit/test-echo \
 	%D%/unit/test-envelope \
 	%D%/unit/test-envelope-command \
 	%D%/unit/test-envelope-time \
 	%D%/unit/test-field \
 	%D%/unit/test-field-text \
+	%D%/unit/test-file \
 	%D%/unit/test-handoff \
+	%D%/unit/test-hazards \
 	%D%/unit/test-json \
 	%D%/unit/test-json-values \
 	%D%/unit/test-log \
 	%D%/unit/test-loop \
+	%D%/unit/test-main \
 	%D%/unit/test-messages \
 	%D%/unit/test-notify \
 	%D%/unit/test-outbox \
@@ -49,6 +56,7 @@ unit_tests = \
 	%D%/unit/test-store \
 	%D%/unit/test-store-damage \
 	%D%/unit/test-store-faults \
+	%D%/unit/test-store-outbox \
 	%D%/unit/test-subscribe \
 	%D%/unit/test-topic
 check_PROGRAMS += $(unit_tests)
@@ -60,6 +68,8 @@ LDADD = libdevbus/libcore.la $(CHECK_LIBS)
 %C%_unit_test_store_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_faults_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_store_outbox_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
 
 # The bus over a fake link and clock.
 bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
@@ -69,6 +79,11 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_call_limits_SOURCES = %D%/unit/test-call-limits.c $(bus_kit)
 %C%_unit_test_command_SOURCES = %D%/unit/test-command.c $(bus_kit)
 %C%_unit_test_command_ids_SOURCES = %D%/unit/test-command-ids.c $(bus_kit)
+%C%_unit_test_durable_SOURCES = %D%/unit/test-durable.c $(bus_kit)
+%C%_unit_test_durable_limits_SOURCES = %D%/unit/test-durable-limits.c $(bus_kit)
+%C%_unit_test_echo_SOURCES = %D%/unit/test-echo.c $(bus_kit)
+%C%_unit_test_main_SOURCES = %D%/unit/test-main.c $(bus_kit)
+%C%_unit_test_hazards_SOURCES = %D%/unit/test-hazards.c $(bus_kit)
 %C%_unit_test_messages_SOURCES = %D%/unit/test-messages.c $(bus_kit)
 %C%_unit_test_notify_SOURCES = %D%/unit/test-notify.c $(bus_kit)
 %C%_unit_test_publish_SOURCES = %D%/unit/test-publish.c $(bus_kit)
@@ -85,6 +100,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 EXTRA_DIST += \
 	%D%/unit/bus-kit.h \
 	%D%/unit/call-kit.h \
+	%D%/unit/durable-kit.h \
 	%D%/unit/fake-clock.h \
 	%D%/unit/fake-link.h \
 	%D%/unit/field-tables.h \

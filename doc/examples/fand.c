@@ -2,7 +2,6 @@
 /* fand: a fan that the device and the cloud can set. The whole service; doc/writing-a-service.md explains it. */
 #include <devbus/devbus.h>
 #include <stdio.h>
-#include <string.h>
 
 struct fan {
 	char path[256]; /* setting of section [fand]: the file that takes 0..255 */
@@ -44,15 +43,18 @@ static const struct devbus_method methods[] = {
 	{ 0 }
 };
 
-int main(void)
+static int start(struct devbus *bus, void **ret_service)
 {
-	struct devbus *bus = NULL;
-	struct fan fan = { .percent = 0 };
-	int r;
+	static struct fan fan;
+	int r = devbus_settings(bus, fan_settings, &fan);
 
-	if ((r = devbus_open("fand", &bus)) < 0 || (r = devbus_settings(bus, fan_settings, &fan)) < 0 ||
-		(r = devbus_serve(bus, methods, &fan)) < 0 || (r = devbus_run(bus)) < 0)
-		fprintf(stderr, "fand: %s\n", strerror(-r));
-	devbus_close(bus);
-	return r < 0;
+	*ret_service = &fan;
+	return r < 0 ? r : devbus_serve(bus, methods, &fan);
+}
+
+static const struct devbus_service fand = { .name = "fand", .summary = "Sets a fan.", .start = start };
+
+int main(int argc, char *argv[])
+{
+	return devbus_main(argc, argv, &fand);
 }

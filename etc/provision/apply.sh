@@ -63,8 +63,21 @@ close_stage()
 	rm -rf "$stage"
 }
 
+# Whoever owns a folder can put a link in place of what root is about to write there, or to give away.
+refuse_folder_of_others()
+{
+	[ "$(id -u)" -eq 0 ] || return 0
+	set -- "$output" "$output/mosquitto.d" "$output/devbus.d" "$output/secrets"
+	[ -n "$staged" ] || set -- "$@" "${data_dir%/*}"
+	for folder in "$@"; do
+		[ ! -e "$folder" ] || [ -n "$(find -H "$folder" -prune -user 0)" ] ||
+			fail "$folder belongs to another user, who could lead root astray; chown it to root or choose another"
+	done
+}
+
 make_folders()
 {
+	refuse_folder_of_others
 	(umask 022 && mkdir -p "$output/mosquitto.d" "$output/devbus.d") || return 1
 	make_folder "$output/secrets" 711 || return 1
 	[ -z "$staged" ] || return 0

@@ -14,7 +14,7 @@ render_mosquitto_conf()
 		acl_file $config_dir/acl
 
 		set_tcp_nodelay true
-		max_packet_size $packet_bytes
+		message_size_limit $opt_payload_limit
 		max_inflight_messages 20
 		max_queued_messages 10000
 		max_queued_bytes 8388608

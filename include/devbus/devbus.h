@@ -32,7 +32,7 @@ extern "C" {
 
 struct devbus;
 
-/* ------------------------------------------------------------------------------------------------ open and run */
+/* ---------------------------------------- open and run */
 
 enum devbus_open_flags {
 	/*
@@ -100,7 +100,7 @@ struct devbus_service {
 };
 int devbus_main(int argc, char *argv[], const struct devbus_service *service);
 
-/* ------------------------------------------------------------------------------------------------ status */
+/* ---------------------------------------- status */
 
 /*
  * From "starting" to "online". systemd is told READY=1 (sd_notify(3)) once the broker has the status, or when the first
@@ -136,8 +136,7 @@ const char *devbus_state_dir(const struct devbus *bus);
  */
 int devbus_settings(struct devbus *bus, const struct devbus_field *fields, void *value);
 
-/* ------------------------------------------------------------------------------------------------ configuration
- */
+/* ---------------------------------------- configuration */
 
 /*
  * The service's section of the device's configuration, kept by the service `config` and changed at run time by the
@@ -151,7 +150,7 @@ typedef void devbus_config_handler(struct devbus *bus, const void *values, void 
 int devbus_config(struct devbus *bus, const struct devbus_field *fields, size_t size,
 	devbus_config_handler *handler, void *userdata);
 
-/* ------------------------------------------------------------------------------------------------ methods and commands */
+/* ---------------------------------------- methods and commands */
 
 /*
  * One call or command that wants an answer. The library's until it is answered; each is answered exactly once,
@@ -222,7 +221,7 @@ const char *devbus_request_id(const struct devbus_request *request);
 const char *devbus_request_method(const struct devbus_request *request);
 struct devbus *devbus_request_bus(const struct devbus_request *request);
 
-/* ------------------------------------------------------------------------------------------------ publish and subscribe */
+/* ---------------------------------------- publish and subscribe */
 
 /* What is published where, and what it survives (protocol 1 and 6.1). */
 enum devbus_publication {
@@ -257,8 +256,8 @@ int devbus_echo(struct devbus *bus, uint32_t timeout_ms, devbus_echo_handler *ha
 
 /*
  * Several durable events in one write to disk, which is what a write costs: between the two, devbus_publish() only takes them; all of
- * them are on disk when devbus_batch_commit() returns 0, or none. Returns 0, -EPERM (a caller), -EINVAL (no batch
- * is open) or what devbus_publish() would have returned.
+ * them are on disk when devbus_batch_commit() returns 0, or none; only a command in between writes those taken so far.
+ * Returns 0, -EPERM (a caller), -EINVAL (no batch is open) or what devbus_publish() would have returned.
  */
 int devbus_batch_begin(struct devbus *bus);
 int devbus_batch_commit(struct devbus *bus);
@@ -309,7 +308,7 @@ int devbus_flush(struct devbus *bus, uint32_t timeout_ms);
 /* Whether @topic falls under @filter (MQTT 5.0 section 4.7). */
 bool devbus_topic_matches(const char *filter, const char *topic);
 
-/* ------------------------------------------------------------------------------------------------ calls */
+/* ---------------------------------------- calls */
 
 /* How a call ended. Everything in it is borrowed until the handler returns. */
 struct devbus_outcome {
@@ -350,7 +349,7 @@ int devbus_cancel(struct devbus *bus, uint64_t id);
 int devbus_call_wait(struct devbus *bus, const struct devbus_call *call, struct devbus_json **ret_result,
 	struct devbus_error *ret_error);
 
-/* ------------------------------------------------------------------------------------------------ timers and fds */
+/* ---------------------------------------- timers and fds */
 
 struct devbus_timer;
 typedef void devbus_timer_handler(struct devbus *bus, void *userdata);
@@ -378,7 +377,7 @@ int devbus_watch(struct devbus *bus, int fd, uint32_t events, devbus_fd_handler 
 /* Undoes it, before @fd is closed; no call back follows. Returns 0 or -ENOENT. May be called from the handler itself. */
 int devbus_unwatch(struct devbus *bus, int fd);
 
-/* ------------------------------------------------------------------------------------------------ log and version */
+/* ---------------------------------------- log and version */
 
 enum devbus_log_level { DEVBUS_LOG_ERROR, DEVBUS_LOG_WARNING, DEVBUS_LOG_INFO, DEVBUS_LOG_DEBUG };
 

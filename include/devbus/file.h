@@ -36,7 +36,7 @@ int devbus_file_write_json(int folder, const char *name, const struct devbus_jso
 int devbus_file_read_json(int folder, const char *name, size_t limit, struct devbus_json **ret_value,
 	struct devbus_error *ret_error);
 
-/* One struct, one file of at most 64 KiB. Loading returns -EBADMSG as well when the file does not fit the table. */
+/* One struct, one file of at most 64 KiB (-EFBIG: larger, not saved). Loading returns -EBADMSG as well when the file does not fit the table. */
 int devbus_file_save(int folder, const char *name, const struct devbus_field *fields, const void *value);
 int devbus_file_load(int folder, const char *name, const struct devbus_field *fields, void *ret_value);
 

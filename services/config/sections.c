@@ -247,7 +247,7 @@ static int check_values(const struct sections *sections, const struct section *s
 /* The history's entry: who, when, and @name: @what (taken). NULL when memory is short. */
 static struct devbus_json *make_change(const struct order *order, const char *name, struct devbus_json *what)
 {
-	const char *command = order->command ? order->command : "local";
+	const char *command = order->command ? order->command : "(local)"; /* no id of a command */
 	struct devbus_json *change = devbus_json_new_object();
 	int r[] = {
 		devbus_json_set(change, name, what),

@@ -230,9 +230,11 @@ static int tell_boot(struct reboot *reboot)
 	if (!record_boot_event(has_record ? &reboot->order.record : NULL, r == 0 ? &seen : NULL,
 		    reboot->boot_id, &event))
 		return 0;
-	r = devbus_publish(reboot->bus, DEVBUS_CLOUD_RELIABLE, "boot", boot_event_fields, &event);
-	if (r < 0)
+	r = devbus_publish(reboot->bus, DEVBUS_CLOUD_DURABLE, "boot", boot_event_fields, &event);
+	if (r < 0) {
 		devbus_log(DEVBUS_LOG_WARNING, "event boot: %s", strerror(-r));
+		return 0; /* the next start tells it */
+	}
 	snprintf(seen.boot_id, sizeof(seen.boot_id), "%s", reboot->boot_id);
 	return devbus_file_save(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
 }

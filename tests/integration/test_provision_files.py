@@ -72,6 +72,18 @@ def test_what_is_missing_is_named(options, named):
     assert done.returncode == 2 and done.stderr.startswith(f"devbus-provision: {named}")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root is led astray")
+def test_root_keeps_out_of_folders_of_others(tmp_path):
+    out, victim = tmp_path / "etc", tmp_path / "victim"
+    out.mkdir()
+    victim.mkdir()
+    (out / "data").symlink_to(victim)
+    os.chown(out, 65534, 65534)
+    done = run_provision("--output", out, "--user-of-broker", "nobody")
+    assert done.returncode == 1 and "belongs to another user" in done.stderr
+    assert victim.stat().st_uid == 0 and [path.name for path in out.iterdir()] == ["data"]
+
+
 @pytest.mark.parametrize("text", ["publish service/a", "read #", "read $SYS/#", "write other/a", "read service/a+", "read", "call a",
                                   "read service/#/a", "read service/a b", "call a b c", "call a/b c", "call a #", "user x",
                                   "write service/a\ttopic", "# fine\nread cloud//a"])

@@ -315,7 +315,7 @@ def test_blocked_service_does_not_feed_the_watchdog(device, caller, notify):
 
 def test_wrong_password_is_said_and_tried_again(device, caller):
     with Probe(device, DEVBUS_PASSWORD_FILE=str(device.output / "secrets" / "other")) as probe:
-        wait_for("saying so", lambda: "Not authorized" in probe.log())
+        wait_for("saying so", lambda: "refuses user name or password" in probe.log())
         assert probe.alive() and probe.stop() == 0
 
 

@@ -30,6 +30,9 @@ void kit_kill(void); /* as kill -9 does: no good-bye, nothing is sent any more *
 
 /* Connects, and takes all records: the state after a quiet start. */
 void kit_connect(void);
+
+/* As after the first token that came back: the windows of bridge-window.h are wide. kit_connect() does it. */
+void kit_bridge_works(void);
 void kit_start(void); /* open, ready, connect */
 void kit_dispatch(void);
 void kit_turn(int64_t ms); /* turns the clocks and dispatches */

@@ -152,6 +152,15 @@ START_TEST(a_command_is_carried_out_once)
 }
 END_TEST
 
+/* "local" is an id as good as any. */
+START_TEST(a_command_is_not_taken_for_a_local_call)
+{
+	ck_assert_int_eq(config_set("net", "{\"a\":1}"), 1);
+	ck_assert_int_eq(config_set_by("net", "{\"a\":2}", "local"), 1);
+	config_assert("net", "{\"section\":\"net\",\"revision\":2,\"values\":{\"a\":2}}");
+}
+END_TEST
+
 /* ---- schemas */
 
 START_TEST(values_must_fit_the_schema)
@@ -260,13 +269,13 @@ START_TEST(history_says_who_when_and_what)
 	config_rollback("net", -1);
 	struct devbus_json *answer = answer_history(sections, sections_find(sections, "net"));
 
-	assert_prints(answer,
-		"{\"changes\":[{\"rollback_to\":1,\"time\":\"" NOW "\",\"command\":\"local\",\"revision\":3,"
-		"\"section\":\"net\"},{\"patch\":{\"a\":2},\"time\":\"" NOW
-		"\",\"command\":\"local\",\"revision\":2,"
-		"\"section\":\"net\"},{\"patch\":{\"a\":1},\"time\":\"" NOW
-		"\",\"command\":\"id-1\",\"revision\":1,"
-		"\"section\":\"net\"}],\"truncated\":false}");
+	assert_prints(answer, "{\"changes\":[{\"rollback_to\":1,\"time\":\"" NOW
+			      "\",\"command\":\"(local)\",\"revision\":3,"
+			      "\"section\":\"net\"},{\"patch\":{\"a\":2},\"time\":\"" NOW
+			      "\",\"command\":\"(local)\",\"revision\":2,"
+			      "\"section\":\"net\"},{\"patch\":{\"a\":1},\"time\":\"" NOW
+			      "\",\"command\":\"id-1\",\"revision\":1,"
+			      "\"section\":\"net\"}],\"truncated\":false}");
 	devbus_json_free(answer);
 	answer = answer_history(sections, NULL);
 	ck_assert_uint_eq(devbus_json_count(devbus_json_get(answer, "changes")), 3);
@@ -332,6 +341,7 @@ int main(void)
 	tcase_add_test(tests, values_are_bounded);
 	tcase_add_test(tests, sections_are_bounded_in_number);
 	tcase_add_test(tests, a_command_is_carried_out_once);
+	tcase_add_test(tests, a_command_is_not_taken_for_a_local_call);
 	tcase_add_test(tests, values_must_fit_the_schema);
 	tcase_add_test(tests, a_schema_is_known_after_a_restart_until_it_is_taken_back);
 	tcase_add_test(tests, a_schema_may_allow_other_members);

@@ -235,6 +235,24 @@ START_TEST(test_retained_call_is_not_executed)
 }
 END_TEST
 
+/* With it the answer would be a packet for which the broker disconnects the service. */
+START_TEST(test_large_correlation_is_refused)
+{
+	static const char correlation[513];
+
+	serve_and_start();
+	for (size_t size = 512; size <= sizeof correlation; size++)
+		fake_link_deliver(&(struct link_message) { .topic = "service/unit/call/simple",
+			.payload = "{}",
+			.payload_size = 2,
+			.response_topic = REPLY_TOPIC,
+			.correlation = correlation,
+			.correlation_size = size });
+	ck_assert_int_eq(handled, 1);
+	ck_assert_uint_eq(kit.bus->stats.calls_refused, 1);
+}
+END_TEST
+
 START_TEST(test_busy_when_full)
 {
 	kit_setting("pending_calls_max", "3");
@@ -358,6 +376,7 @@ int main(void)
 	tcase_add_test(all, test_admission);
 	tcase_add_loop_test(all, test_response_topics, 0, LENGTH(ways_back));
 	tcase_add_test(all, test_retained_call_is_not_executed);
+	tcase_add_test(all, test_large_correlation_is_refused);
 	tcase_add_test(all, test_busy_when_full);
 	tcase_add_test(all, test_answer_while_away);
 	tcase_add_test(all, test_ping);
