@@ -181,6 +181,65 @@ check_PROGRAMS += %D%/integration/probe
 %C%_integration_probe_LDADD = libdevbus/libdevbus.la
 %C%_integration_probe_LDFLAGS = $(AM_LDFLAGS) -no-install
 
+# ---- the whole device as the cloud sees it, and the faults that happen to it; `make check-faults` takes half an hour
+
+system_tests = \
+	%D%/system/test_device.py \
+	%D%/system/test_robot_suites.py
+fault_tests = \
+	%D%/faults/test_accounting.py \
+	%D%/faults/test_commands_under_faults.py \
+	%D%/faults/test_disk.py \
+	%D%/faults/test_hostile.py \
+	%D%/faults/test_kills.py \
+	%D%/faults/test_links.py \
+	%D%/faults/test_outbox.py
+robot_suites = \
+	%D%/system/robot/brokers.robot \
+	%D%/system/robot/commands.robot \
+	%D%/system/robot/events.robot \
+	%D%/system/robot/link.robot \
+	%D%/system/robot/reboot.robot \
+	%D%/system/robot/repeats.robot \
+	%D%/system/robot/service-down.robot
+TESTS += $(system_tests) $(fault_tests)
+EXTRA_DIST += $(system_tests) $(fault_tests) $(robot_suites) \
+	%D%/faults/accounting.py \
+	%D%/faults/fault_kit.py \
+	%D%/faults/print_figures.py \
+	%D%/system/DevbusLibrary.py \
+	%D%/system/cloud.py \
+	%D%/system/link.py \
+	%D%/system/robot_words.py
+
+check_PROGRAMS += %D%/faults/worker
+%C%_faults_worker_SOURCES = %D%/faults/worker.c
+%C%_faults_worker_CPPFLAGS = -I$(top_srcdir)/include
+%C%_faults_worker_LDADD = libdevbus/libdevbus.la
+%C%_faults_worker_LDFLAGS = $(AM_LDFLAGS) -no-install
+
+figures = fault-figures.jsonl
+CLEANFILES += $(figures)
+
+.PHONY: check-faults check-robot
+check-faults: all $(check_PROGRAMS)
+	@rm -f $(figures); result=0; $(AM_TESTS_ENVIRONMENT) \
+	DEVBUS_LONG=1; export DEVBUS_LONG; DEVBUS_FIGURES='$(abs_builddir)/$(figures)'; export DEVBUS_FIGURES; \
+	for file in $(fault_tests) $(system_tests); do \
+		echo "# $$file"; \
+		$(PY_LOG_COMPILER) $(srcdir)/$$file || result=1; \
+	done; \
+	$(PYTHON3) $(srcdir)/%D%/faults/print_figures.py $(figures); exit $$result
+
+# The suites that a test engineer reads; tests/system/test_robot_suites.py keeps them in step without Robot too.
+check-robot: all $(check_PROGRAMS)
+	@if $(PYTHON3) -c 'import robot.run' 2>/dev/null; then \
+		$(AM_TESTS_ENVIRONMENT) $(PYTHON3) -m robot --outputdir robot-results \
+			--pythonpath $(srcdir)/%D%/system $(robot_suites:%=$(srcdir)/%); \
+	else \
+		echo "skipped: Robot Framework is not installed, its suites are not run: $(words $(robot_suites))"; \
+	fi
+
 # ---- the count over all suites, as the last line
 
 # In place of automake's own rule, which stops before anything could be printed behind its summary.

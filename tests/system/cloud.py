@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""The cloud's side: a client of the cloud's broker that sends commands and writes down all that arrives, in order."""
+import json
+import threading
+import time
+
+import paho.mqtt.client as mqtt
+
+
+class Message:
+    def __init__(self, topic, payload, retained):
+        self.topic, self.payload, self.retained, self.at = topic, payload, retained, time.monotonic()
+
+    def event(self):
+        """The JSON object, or {} if it is none."""
+        try:
+            event = json.loads(self.payload)
+        except ValueError:
+            return {}
+        return event if isinstance(event, dict) else {}
+
+
+class Cloud:
+    """@prefix as on the device, "cloud" unless the bridge maps it. It listens at QoS 0: the broker then writes each event into the
+    socket before it reads the next packet, so that a broker that is killed has not confirmed what this client has not got."""
+
+    def __init__(self, port, prefix=""):
+        self.port, self.prefix, self.messages = port, prefix or "cloud", []
+        self._arrived = threading.Condition()
+        self._client, self._lost = None, threading.Event()
+
+    def connect(self):
+        ready = threading.Event()
+        client = mqtt.Client(client_id="", protocol=mqtt.MQTTv311)
+        client.max_inflight_messages_set(0)
+        client.on_message = self._on_message
+        client.on_subscribe = lambda *_: ready.set()
+        client.on_disconnect = lambda *_: self._lost.set()
+        self._lost.clear()
+        client.connect("127.0.0.1", self.port, keepalive=60)
+        client.subscribe(f"{self.prefix}/event/#", 0)
+        client.loop_start()
+        assert ready.wait(10), "the cloud's broker does not answer"
+        self._client = client
+
+    def disconnect(self):
+        if self._client:
+            self._client.disconnect()
+            self._client.loop_stop()
+        self._client = None
+
+    def end(self):
+        """Its broker has ended: it reads what there is still to be read."""
+        if self._client:
+            assert self._lost.wait(10), "the cloud's broker has not ended"
+        self.disconnect()
+
+    def publish(self, tail, payload, retain=False, timeout_s=10):
+        """On @tail behind the prefix, at QoS 1; returns when the cloud's broker has it."""
+        if isinstance(payload, dict):
+            payload = json.dumps(payload)
+        sent = self._client.publish(f"{self.prefix}/{tail}", payload, 1, retain)
+        sent.wait_for_publish(timeout_s)
+        assert sent.is_published(), "the cloud's broker does not take the command"
+
+    def catch_up(self, timeout_s=60):
+        """Returns when all that the cloud's broker has now is in self.messages: it sends in order."""
+        since, word = self.mark(), f"{time.monotonic_ns()}"
+        self.publish("event/cloud/caught-up", word)
+        caught_up = self.wait_for(lambda m: m.topic == "cloud/event/cloud/caught-up" and m.payload == word.encode(), timeout_s, since)
+        assert caught_up, "the cloud's broker does not deliver"
+
+    def _on_message(self, _client, _user, message):
+        topic = message.topic
+        if topic.startswith(self.prefix + "/"):
+            topic = "cloud" + topic[len(self.prefix):]
+        with self._arrived:
+            self.messages.append(Message(topic, message.payload, message.retain))
+            self._arrived.notify_all()
+
+    # --- what arrived; topics as on the device, without "cloud/"
+
+    def mark(self):
+        with self._arrived:
+            return len(self.messages)
+
+    def find(self, condition, since=0):
+        with self._arrived:
+            return [message for message in self.messages[since:] if condition(message)]
+
+    def wait_for(self, condition, timeout_s, since=0):
+        """The first message from number @since on for which @condition holds, or None."""
+        end = time.monotonic() + timeout_s
+        with self._arrived:
+            while True:
+                for number in range(since, len(self.messages)):
+                    if condition(self.messages[number]):
+                        return self.messages[number]
+                since = len(self.messages)
+                left = end - time.monotonic()
+                if left <= 0 or not self._arrived.wait(left):
+                    if since == len(self.messages):
+                        return None
