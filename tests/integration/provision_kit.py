@@ -23,6 +23,14 @@ def wait_until(condition, timeout_s=10):
         time.sleep(0.01)
 
 
+def has_address(name):
+    """A machine as bare as a fresh chroot has no /etc/hosts, and so no localhost."""
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
