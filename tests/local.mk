@@ -104,6 +104,7 @@ EXTRA_DIST += \
 	%D%/unit/fake-clock.h \
 	%D%/unit/fake-link.h \
 	%D%/unit/field-tables.h \
+	%D%/unit/full-disk.h \
 	%D%/unit/json-text.h \
 	%D%/unit/serve-kit.h \
 	%D%/unit/settings-folder.h \

@@ -4,11 +4,10 @@
 #define DEVBUS_TEST_DURABLE_KIT_H
 
 #include "durable.h"
+#include "full-disk.h"
 #include "json-text.h"
 #include "serve-kit.h"
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 
 #define EVENT_TOPIC "cloud/event/unit/x"
 #define TOKEN_TOPIC "service/bridge/echo/unit"
@@ -138,26 +137,6 @@ static inline void forget_sent_since(struct mark mark)
 {
 	fake_link->count = mark.count;
 	fake_link->used = mark.used;
-}
-
-/* ---- a disk that takes nothing */
-
-static struct rlimit disk_limit;
-
-static inline void fill_disk(void)
-{
-	struct rlimit none;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &disk_limit);
-	none = disk_limit;
-	none.rlim_cur = 0;
-	setrlimit(RLIMIT_FSIZE, &none);
-}
-
-static inline void free_disk(void)
-{
-	setrlimit(RLIMIT_FSIZE, &disk_limit);
 }
 
 /* The status that others read now. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Ids that are known, what a crash left unfinished, and disks that fail (protocol 4.3, 4.4). */
+#include "full-disk.h"
 #include "json-text.h"
 #include "serve-kit.h"
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 
 /* ---- known ids */
 
@@ -237,24 +236,6 @@ START_TEST(test_resumed_by_another_version)
 END_TEST
 
 /* ---- the disk */
-
-static struct rlimit limit;
-
-static void fill_disk(void)
-{
-	struct rlimit none;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = limit;
-	none.rlim_cur = 0;
-	setrlimit(RLIMIT_FSIZE, &none);
-}
-
-static void free_disk(void)
-{
-	setrlimit(RLIMIT_FSIZE, &limit);
-}
 
 /* The status that others read now. */
 static const char *state_now(void)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The configuration on a disk that is not kind: killed writers, damaged files, no room. */
 #include "config-kit.h"
+#include "full-disk.h"
 #include "json-text.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,15 +195,11 @@ END_TEST
 
 START_TEST(what_cannot_be_written_does_not_come_into_force)
 {
-	struct rlimit none = { 0, RLIM_INFINITY }, before;
-
 	config_set("net", "{\"a\":1}");
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &before);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	fill_disk();
 	int changed = config_set("net", "{\"a\":2}"), made = config_set("new", "{\"a\":2}");
 
-	setrlimit(RLIMIT_FSIZE, &before);
+	free_disk();
 	ck_assert_int_eq(changed, -EFBIG);
 	ck_assert_int_eq(made, -EFBIG);
 	ck_assert_str_eq(config_error.code, DEVBUS_E_IO_ERROR);

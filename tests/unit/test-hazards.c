@@ -1,29 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* What goes wrong only where two things meet: closing and deadlines, a batch and a command, a dead cloud and local events. */
+#include "full-disk.h"
 #include "json-text.h"
 #include "serve-kit.h"
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 
 static int outcomes;
-static struct rlimit limit;
-
-static void fill_disk(void)
-{
-	struct rlimit none;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = limit;
-	none.rlim_cur = 0;
-	setrlimit(RLIMIT_FSIZE, &none);
-}
-
-static void free_disk(void)
-{
-	setrlimit(RLIMIT_FSIZE, &limit);
-}
 
 static void set_up(void)
 {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Birth, will and incarnation (protocol 3). */
 #include "bus-kit.h"
+#include "full-disk.h"
 #include "json-text.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define STATUS "service/unit/status"
@@ -83,18 +82,15 @@ END_TEST
 /* A number that cannot be written still grows, and goes on growing when it can be written again. */
 START_TEST(test_incarnation_with_a_full_disk)
 {
-	struct rlimit limit, none;
 	double before = 0;
 
-	signal(SIGXFSZ, SIG_IGN);
 	kit_start();
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = limit;
-	none.rlim_cur = 0;
+	fill_disk();
 	for (int connect = 0; connect < 6; connect++) {
 		struct fake_record *asked;
 
-		setrlimit(RLIMIT_FSIZE, connect < 4 ? &none : &limit);
+		if (connect == 4)
+			free_disk();
 		fake_link_lose("gone");
 		reconnect();
 		asked = fake_link_take(FAKE_CONNECT, NULL);
@@ -103,7 +99,6 @@ START_TEST(test_incarnation_with_a_full_disk)
 		kit_settle();
 		kit_assert_member(kit_published(STATUS), "state", connect < 4 ? "degraded" : "online");
 	}
-	setrlimit(RLIMIT_FSIZE, &limit);
 	kit_close();
 	kit_open(0);
 	kit_dispatch();
