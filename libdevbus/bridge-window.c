@@ -3,16 +3,25 @@
 
 enum { ASKS_PER_WINDOW = 4 };
 
-static uint64_t limit_of(const struct bridge_window *window)
+static uint64_t limit_of(bool proven)
 {
-	return window->proven ? BRIDGE_WINDOW_EVENTS : BRIDGE_WINDOW_FIRST;
+	return proven ? BRIDGE_WINDOW_EVENTS : BRIDGE_WINDOW_FIRST;
+}
+
+static struct bridge_amount between(struct bridge_amount from, struct bridge_amount to)
+{
+	return (struct bridge_amount) { to.events - from.events, to.bytes - from.bytes };
+}
+
+bool bridge_window_takes(struct bridge_amount under_way, bool proven)
+{
+	return under_way.events < limit_of(proven) && under_way.bytes < BRIDGE_WINDOW_BYTES;
 }
 
 bool bridge_window_open(const struct bridge_window *window)
 {
 	return !window->limited ||
-	       (window->sent.events - window->confirmed.events < limit_of(window) &&
-		       window->sent.bytes - window->confirmed.bytes < BRIDGE_WINDOW_BYTES);
+	       bridge_window_takes(between(window->confirmed, window->sent), window->proven);
 }
 
 static void add(struct bridge_amount *amount, size_t bytes)
@@ -39,11 +48,10 @@ void bridge_window_lost(struct bridge_window *window)
 
 bool bridge_window_asks(struct bridge_window *window, uint64_t *ret_number)
 {
-	uint64_t events = window->acknowledged.events - window->asked.events;
-	uint64_t bytes = window->acknowledged.bytes - window->asked.bytes;
+	struct bridge_amount news = between(window->asked, window->acknowledged);
 
-	if (!window->limited || (events < limit_of(window) / ASKS_PER_WINDOW &&
-					bytes < BRIDGE_WINDOW_BYTES / ASKS_PER_WINDOW))
+	if (!window->limited || (news.events < limit_of(window->proven) / ASKS_PER_WINDOW &&
+					news.bytes < BRIDGE_WINDOW_BYTES / ASKS_PER_WINDOW))
 		return false;
 	window->asked = window->acknowledged;
 	*ret_number = window->asked.events;

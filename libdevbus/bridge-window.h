@@ -28,7 +28,8 @@ struct bridge_window {
 	struct bridge_amount sent, acknowledged, asked, confirmed; /* since the start of the process */
 };
 
-/* Whether one more may be sent. */
+/* Whether one more may be sent beside those that are under way. @proven: a token of this connection came back. */
+bool bridge_window_takes(struct bridge_amount under_way, bool proven);
 bool bridge_window_open(const struct bridge_window *window);
 
 void bridge_window_sent(struct bridge_window *window, size_t bytes);

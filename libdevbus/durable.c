@@ -75,15 +75,15 @@ static void ask(struct devbus *bus)
 		start_time(bus);
 }
 
-static size_t less(size_t from, size_t what)
+static uint64_t less(uint64_t from, size_t what)
 {
 	return what < from ? from - what : 0;
 }
 
 static void shrink_window(struct durable *durable, const struct store_size *forgotten)
 {
-	durable->window_events = less(durable->window_events, forgotten->count);
-	durable->window_bytes = less(durable->window_bytes, forgotten->bytes);
+	durable->under_way.events = less(durable->under_way.events, forgotten->count);
+	durable->under_way.bytes = less(durable->under_way.bytes, forgotten->bytes);
 }
 
 static void confirm(struct devbus *bus, uint64_t seq)
@@ -100,7 +100,7 @@ static void confirm(struct devbus *bus, uint64_t seq)
 	durable->proven = true;
 	shrink_window(durable, &forgotten);
 	if (seq >= durable->read_seq) /* also those that were dropped after they were sent */
-		durable->window_events = durable->window_bytes = 0;
+		durable->under_way = (struct bridge_amount) { 0, 0 };
 	if (seq > durable->confirmed_seq)
 		durable->confirmed_seq = seq;
 	if (durable->confirmed_seq >= durable->token_seq)
@@ -198,9 +198,7 @@ struct reading {
 
 static bool window_open(const struct durable *durable)
 {
-	size_t limit = durable->proven ? BRIDGE_WINDOW_EVENTS : BRIDGE_WINDOW_FIRST;
-
-	return durable->window_events < limit && durable->window_bytes < BRIDGE_WINDOW_BYTES;
+	return bridge_window_takes(durable->under_way, durable->proven);
 }
 
 static void send_event(const struct store_event *event, void *userdata)
@@ -228,8 +226,8 @@ static void send_event(const struct store_event *event, void *userdata)
 	durable->unacked = sent;
 	durable->unacked_count++;
 	durable->read_seq = event->seq;
-	durable->window_events++;
-	durable->window_bytes += store_event_bytes(event);
+	durable->under_way.events++;
+	durable->under_way.bytes += store_event_bytes(event);
 }
 
 void durable_send(struct devbus *bus)
@@ -258,7 +256,7 @@ void durable_lost(struct devbus *bus)
 		free(sent);
 	}
 	durable->unacked_count = 0;
-	durable->window_events = durable->window_bytes = 0;
+	durable->under_way = (struct bridge_amount) { 0, 0 };
 	loop_timer_stop(durable->again);
 }
 

@@ -23,7 +23,7 @@ struct durable {
 	int64_t again_ms; /* how long the last token is waited for */
 	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
 	bool proven; /* something of this connection got beyond the bridge: see bridge-window.h */
-	size_t window_events, window_bytes; /* sent, unconfirmed */
+	struct bridge_amount under_way; /* sent, unconfirmed */
 	struct sent *unacked;
 	size_t unacked_count;
 	struct loop_timer *again, *old;
