@@ -5,6 +5,7 @@
  * connection counts as there.
  */
 #include "durable.h"
+#include "json.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ int bus_send(struct devbus *bus, const struct outbox_message *message)
 
 int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct devbus_json *object)
 {
-	char *text = devbus_json_print(object);
+	char *text = json_print_and_free(object);
 	struct outbox_message message = {
 		.class = packet->class,
 		.cloud = packet->cloud,
@@ -100,7 +101,6 @@ int bus_send_json(struct devbus *bus, const struct bus_packet *packet, struct de
 	};
 	int r = -ENOMEM;
 
-	devbus_json_free(object);
 	if (text) {
 		message.message.payload_size = strlen(text);
 		r = bus_send(bus, &message);

@@ -4,6 +4,7 @@
  * matters less, and that is counted and told.
  */
 #include "durable.h"
+#include "json.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,14 +140,14 @@ int durable_publish(
 		.wall_ms = bus_clock_unsynced(bus) ? INT64_MAX : bus_wall_ms(bus),
 		.topic = topic,
 	};
-	char *payload = NULL;
+	char *payload;
 	int r = devbus_json_set(object, "stream", devbus_json_new_string(store_stream(bus->store)));
 
 	if (r == 0)
 		r = devbus_json_set(object, "seq", devbus_json_new_number((double)event.seq));
-	if (r == 0 && !(payload = devbus_json_print(object)))
+	payload = json_print_and_free(object);
+	if (r == 0 && !payload)
 		r = -ENOMEM;
-	devbus_json_free(object);
 	event.payload = payload;
 	if (r == 0 && strlen(payload) > bus->settings.payload_limit_bytes)
 		r = -EMSGSIZE;

@@ -3,6 +3,7 @@
  * The temporary file begins with a dot and keeps its name: what a power cut leaves behind is overwritten by the next write,
  * so nothing has to be cleaned up.
  */
+#include "json.h"
 #include <devbus/file.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -164,9 +165,8 @@ int devbus_file_save(int folder, const char *name, const struct devbus_field *fi
 {
 	struct devbus_json *object = NULL;
 	int r = devbus_fields_write(fields, value, &object);
-	char *text = r == 0 ? devbus_json_print(object) : NULL;
+	char *text = json_print_and_free(object);
 
-	devbus_json_free(object);
 	if (r == 0 && !text)
 		r = -ENOMEM;
 	if (r == 0)

@@ -163,3 +163,11 @@ char *devbus_json_print(const struct devbus_json *value)
 	sink.text[sink.length] = '\0';
 	return sink.text;
 }
+
+char *json_print_and_free(struct devbus_json *value)
+{
+	char *text = devbus_json_print(value);
+
+	devbus_json_free(value);
+	return text;
+}

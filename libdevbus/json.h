@@ -41,6 +41,9 @@ int json_check_duplicates(const struct devbus_json *value, struct devbus_error *
  */
 int json_add(struct devbus_json *object, const char *name, struct devbus_json *value);
 
+/* devbus_json_print() of a @value that is not needed any more: taken, also on failure. */
+char *json_print_and_free(struct devbus_json *value);
+
 /* Memory from where cJSON takes its own, so that one hook sees all of it. */
 void *json_allocate(size_t size);
 void json_release(void *memory);

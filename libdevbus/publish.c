@@ -4,6 +4,7 @@
  * or come back with older ones: they are published again at every connect (protocol 3.3).
  */
 #include "durable.h"
+#include "json.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +113,9 @@ void states_free(struct devbus *bus)
 
 static int publish_state(struct devbus *bus, const char *topic, struct devbus_json *object)
 {
-	char *payload = devbus_json_print(object);
+	char *payload = json_print_and_free(object);
 	int r;
 
-	devbus_json_free(object);
 	if (!payload)
 		return -ENOMEM;
 	if (strlen(payload) > bus->settings.payload_limit_bytes) {

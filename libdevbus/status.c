@@ -5,6 +5,7 @@
  * incarnation of its own birth, so a `lost` that comes late cannot kill a service that is back.
  */
 #include "bus.h"
+#include "json.h"
 #include "notify.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -192,8 +193,7 @@ int status_next_will(struct devbus *bus, char **ret_will)
 	r = make(bus, ENVELOPE_LOST, NULL, &object);
 	if (r < 0)
 		return r;
-	*ret_will = devbus_json_print(object);
-	devbus_json_free(object);
+	*ret_will = json_print_and_free(object);
 	return *ret_will ? 0 : -ENOMEM;
 }
 
