@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "durable.h"
+#include "json.h"
 #include "server.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -34,15 +35,10 @@ int command_publish(struct devbus *bus, const char *command, const char *text)
 static char *print_event(const struct devbus *bus, struct envelope_event *event)
 {
 	struct devbus_json *object;
-	char *text;
 
 	event->wall_ms = bus_wall_ms(bus);
 	event->clock_unsynced = bus_clock_unsynced(bus);
-	if (envelope_event_write(event, &object) < 0)
-		return NULL;
-	text = devbus_json_print(object);
-	devbus_json_free(object);
-	return text;
+	return envelope_event_write(event, &object) < 0 ? NULL : json_print_and_free(object);
 }
 
 void command_note_store(struct devbus *bus, int r)
@@ -134,9 +130,11 @@ void command_reject(struct devbus *bus, const char *command, const char *id, con
 	bus->stats.commands_rejected++;
 	if (event_topic(bus, command, topic) < 0 || envelope_event_write(&event, &object) < 0)
 		return;
-	text = devbus_json_print(object);
 	durable_commit(bus);
-	if (durable_publish(bus, OUTBOX_COMMAND, topic, object) < 0 && text)
+	if (durable_publish(bus, OUTBOX_COMMAND, topic, object) == 0)
+		return;
+	text = print_event(bus, &event);
+	if (text)
 		command_publish(bus, command, text);
 	free(text);
 }
@@ -168,19 +166,19 @@ static bool disk_refused(int r)
 	return r < 0 && r != -EMSGSIZE && r != -ENOMEM;
 }
 
-static void free_final(struct final *final)
+static void clear_final(const struct final *final)
 {
-	if (!final)
-		return;
 	devbus_json_free(final->result);
 	free(final->code);
 	free(final->message);
-	free(final);
 }
 
 void command_forget_final(struct devbus_request *request)
 {
-	free_final(request->final);
+	if (!request->final)
+		return;
+	clear_final(request->final);
+	free(request->final);
 	request->final = NULL;
 }
 
@@ -214,9 +212,7 @@ static int finish(struct devbus_request *request, const struct final *final)
 		loop_timer_set(request->bus->server->retry, loop_now_ms(request->bus->loop) + RETRY_MS);
 		return DOOR_KEPT;
 	}
-	devbus_json_free(final->result);
-	free(final->code);
-	free(final->message);
+	clear_final(final);
 	return r;
 }
 
@@ -260,14 +256,13 @@ static int command_succeed(struct devbus_request *request, struct devbus_json *r
 static int command_accept(struct devbus_request *request)
 {
 	struct devbus *bus = request->bus;
+	struct devbus_error error;
 	int r = tell(request, &(struct envelope_event) { .phase = ENVELOPE_ACCEPTED });
 
 	if (r == 0) {
 		request->accepted = true;
 		return 0;
 	}
-	struct devbus_error error;
-
 	error_set(&error, DEVBUS_E_IO_ERROR, "the command journal cannot be written: %s", strerror(-r));
 	command_reject(bus, request->name, request->id, &error);
 	request_free(request);
