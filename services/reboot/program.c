@@ -59,18 +59,15 @@ static int open_output(void)
 	return fd;
 }
 
-/* The service ignores SIGPIPE and may block signals; the program must not inherit that. */
+/* The service ignores SIGPIPE; the program must not inherit that. Blocked is nothing: see devbus_run(). */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
-	sigset_t none, all;
-	sigemptyset(&none);
+	sigset_t all;
 	sigfillset(&all);
 	sigdelset(&all, SIGKILL);
 	sigdelset(&all, SIGSTOP);
-	posix_spawnattr_setsigmask(attributes, &none);
 	posix_spawnattr_setsigdefault(attributes, &all);
-	return posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 }
 
 static int spawn(struct program *program, char *const words[])
