@@ -97,7 +97,6 @@ static void confirm(struct devbus *bus, uint64_t seq)
 		return;
 	}
 	bus->stats.events_confirmed += forgotten.count;
-	durable->proven = true;
 	shrink_window(durable, &forgotten);
 	if (seq >= durable->read_seq) /* also those that were dropped after they were sent */
 		durable->under_way = (struct bridge_amount) { 0, 0 };
@@ -110,8 +109,10 @@ static void confirm(struct devbus *bus, uint64_t seq)
 
 void durable_echoed(struct devbus *bus, uint64_t seq)
 {
-	if (seq <= bus->durable->token_seq)
-		confirm(bus, seq);
+	if (seq > bus->durable->token_seq)
+		return;
+	bus->durable->proven = true;
+	confirm(bus, seq);
 }
 
 /* With echo: the token got lost on the way. With time: nobody tells, and the time that was agreed on is over. */

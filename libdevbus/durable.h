@@ -22,7 +22,7 @@ struct durable {
 	uint64_t confirmed_seq; /* of the last one that came back */
 	int64_t again_ms; /* how long the last token is waited for */
 	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
-	bool proven; /* something of this connection got beyond the bridge: see bridge-window.h */
+	bool proven; /* a token of this connection came back: see bridge-window.h */
 	struct bridge_amount under_way; /* sent, unconfirmed */
 	struct sent *unacked;
 	size_t unacked_count;

@@ -368,6 +368,26 @@ START_TEST(test_first_window)
 }
 END_TEST
 
+/* The cloud's own word may be about what an earlier connection sent: the bridge's queue need not be empty. */
+START_TEST(test_first_window_and_the_cloud)
+{
+	char payload[100];
+
+	kit_open(0);
+	serve();
+	publish_durable(WINDOW);
+	kit_dispatch();
+	fake_link_finish();
+	fake_link_acknowledge_all();
+	assert_sent(1, BRIDGE_WINDOW_FIRST);
+	snprintf(payload, sizeof payload, "{\"stream\":\"%s\",\"seq\":%d}", store_stream(kit.bus->store),
+		_i * BRIDGE_WINDOW_FIRST);
+	command("ack", payload);
+	fake_link_acknowledge_all();
+	assert_sent(BRIDGE_WINDOW_FIRST + 1, (_i + 1) * BRIDGE_WINDOW_FIRST);
+}
+END_TEST
+
 /* ---- refused by the broker */
 
 START_TEST(test_refused_event)
@@ -590,6 +610,7 @@ int main(void)
 	tcase_add_test(all, test_window_of_events);
 	tcase_add_test(all, test_window_of_bytes);
 	tcase_add_test(all, test_first_window);
+	tcase_add_loop_test(all, test_first_window_and_the_cloud, 0, 2);
 	tcase_add_test(all, test_refused_event);
 	tcase_add_loop_test(all, test_refused_events_do_not_stall, 0, LENGTH(modes));
 	tcase_add_test(all, test_dropped_and_refused);
