@@ -25,6 +25,7 @@ int command_publish(struct devbus *bus, const char *command, const char *text)
 	char topic[TOPIC_SIZE];
 	struct outbox_message message = {
 		.class = OUTBOX_COMMAND,
+		.cloud = true,
 		.message = { .topic = topic, .payload = text, .payload_size = strlen(text), .qos = 1 },
 	};
 	int r = event_topic(bus, command, topic);

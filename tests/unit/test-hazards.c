@@ -131,6 +131,28 @@ START_TEST(test_local_events_while_the_cloud_is_away)
 END_TEST
 
 /* Tokens are bridged as well: a night without the cloud must not fill the bridge's queue with them, or it drops events. */
+/* Repeats go over the bridge like the rest, and must not fill its queue while nothing tells how full it is. */
+START_TEST(test_repeats_while_the_cloud_is_away)
+{
+	int repeats = 0;
+
+	serve_and_start();
+	command("simple", "{\"id\":\"a\"}");
+	kit_settle();
+	fake_link_lose("gone");
+	fake_link_take_all();
+	kit_turn(60000);
+	fake_link_finish();
+	for (int i = 0; i < 3 * BRIDGE_WINDOW_FIRST; i++) {
+		command("simple", "{\"id\":\"a\"}");
+		acknowledge_without_echo();
+	}
+	while (kit_published("cloud/event/unit/simple"))
+		repeats++;
+	ck_assert_int_eq(repeats, BRIDGE_WINDOW_FIRST);
+}
+END_TEST
+
 START_TEST(test_few_tokens_while_the_cloud_is_away)
 {
 	kit_start();
@@ -234,6 +256,7 @@ int main(void)
 	tcase_add_test(all, test_batch_lost_in_between_is_told);
 	tcase_add_test(all, test_batch_above_the_limit_drops_nothing);
 	tcase_add_test(all, test_local_events_while_the_cloud_is_away);
+	tcase_add_test(all, test_repeats_while_the_cloud_is_away);
 	tcase_add_test(all, test_few_tokens_while_the_cloud_is_away);
 	tcase_add_test(all, test_stored_event_that_waits_is_no_drop);
 	tcase_add_test(all, test_stored_event_goes_though_memory_is_full);
