@@ -185,7 +185,7 @@ static void on_command(struct devbus *bus, const struct link_message *message, v
 	int r;
 
 	(void)userdata;
-	if (topic_matches("cloud/command/+/ack", message->topic)) {
+	if (topic_matches("cloud/command/+/" COMMAND_ACK, message->topic)) {
 		on_ack(bus, message);
 		return;
 	}

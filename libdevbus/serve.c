@@ -292,18 +292,42 @@ static void on_call(struct devbus *bus, const struct link_message *message, void
 
 /* ---- registering */
 
+/* Whether @name is in @methods before @end, or before the end of the table. */
+static bool listed(const char *name, const struct devbus_method *methods, const struct devbus_method *end)
+{
+	for (; methods != end && methods->name; methods++)
+		if (strcmp(methods->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What is wrong with one of @methods, for a person; NULL: nothing. */
+static const char *problem_of(const struct devbus_method *method, const struct devbus_method *methods)
+{
+	if (!topic_level_valid(method->name))
+		return "write a name of [a-z0-9_-]{1,64}";
+	if (!method->handler)
+		return "it has no handler";
+	if (method->args && !method->args_size)
+		return "args without args_size";
+	if (listed(method->name, builtin, NULL))
+		return "every service has it already";
+	if (listed(method->name, methods, method))
+		return "it is there twice";
+	if (method->flags & DEVBUS_CLOUD && strcmp(method->name, COMMAND_ACK) == 0)
+		return "as a command this name is the cloud's confirmation (protocol 1.5): rename it, or leave out DEVBUS_CLOUD";
+	return NULL;
+}
+
 static bool methods_valid(const struct devbus_method *methods)
 {
 	for (const struct devbus_method *method = methods; method->name; method++) {
-		if (!topic_level_valid(method->name) || !method->handler ||
-			(method->args && !method->args_size))
+		const char *problem = problem_of(method, methods);
+
+		if (problem) {
+			log_error("method \"%s\": %s", method->name, problem);
 			return false;
-		for (const struct devbus_method *other = methods; other != method; other++)
-			if (strcmp(other->name, method->name) == 0)
-				return false;
-		for (const struct devbus_method *other = builtin; other->name; other++)
-			if (strcmp(other->name, method->name) == 0)
-				return false;
+		}
 	}
 	return true;
 }

@@ -66,6 +66,10 @@ void request_run(struct devbus_request *request, const struct devbus_json *args)
 void request_resume(struct devbus_request *request, const struct devbus_json *args);
 
 /* ---- command.c: the door to the cloud */
+
+/* The one command that is none, but a confirmation (protocol 6.5). */
+#define COMMAND_ACK "ack"
+
 int commands_open(struct devbus *bus);
 int commands_resume(struct devbus *bus); /* what was left unfinished: command-resume.c */
 int command_progress(struct devbus_request *request, int percent, const char *step, const char *message);

@@ -192,7 +192,7 @@ struct devbus_method {
 /*
  * Registers @methods (ended by { 0 }; borrowed until devbus_close()) as local calls service/<name>/call/<method> and,
  * where marked, as commands. `ping`, `describe` and `stats` are always there. Once per bus.
- * Returns 0, -EINVAL (a name, a missing handler), -EALREADY, -EPERM (a caller serves nothing) or -ENOMEM.
+ * Returns 0, -EINVAL (a method that cannot be; the log says why), -EALREADY, -EPERM (a caller serves nothing) or -ENOMEM.
  */
 int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *userdata);
 

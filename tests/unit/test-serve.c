@@ -18,6 +18,8 @@ static const struct {
 	{ { { .name = "", .handler = on_simple } }, -EINVAL }, { { { .name = "a" } }, -EINVAL },
 	{ { { .name = "a", .handler = on_simple, .args = set_fields } }, -EINVAL },
 	{ { { .name = "ping", .handler = on_simple } }, -EINVAL }, /* always there already */
+	{ { { .name = "ack", .handler = on_simple } }, 0 },
+	{ { { .name = "ack", .handler = on_simple, .flags = DEVBUS_CLOUD } }, -EINVAL }, /* protocol 1.5 */
 };
 
 START_TEST(test_method_tables)
