@@ -9,6 +9,7 @@ devbusinclude_HEADERS = \
 	include/devbus/error.h \
 	include/devbus/field.h \
 	include/devbus/file.h \
+	include/devbus/host.h \
 	include/devbus/json.h
 
 # What the library is made of, also linked by tests, which see more than the map lets out. By floors: a file
@@ -69,6 +70,7 @@ libdevbus_floor3 = \
 	%D%/durable.c %D%/durable.h \
 	%D%/durable-write.c \
 	%D%/echo.c \
+	%D%/host.c \
 	%D%/main.c \
 	%D%/outbox.c %D%/outbox.h \
 	%D%/publish.c \

@@ -38,6 +38,7 @@ unit_tests = \
 	%D%/unit/test-file \
 	%D%/unit/test-handoff \
 	%D%/unit/test-hazards \
+	%D%/unit/test-host \
 	%D%/unit/test-json \
 	%D%/unit/test-json-values \
 	%D%/unit/test-log \
@@ -84,6 +85,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_echo_SOURCES = %D%/unit/test-echo.c $(bus_kit)
 %C%_unit_test_main_SOURCES = %D%/unit/test-main.c $(bus_kit)
 %C%_unit_test_hazards_SOURCES = %D%/unit/test-hazards.c $(bus_kit)
+%C%_unit_test_host_SOURCES = %D%/unit/test-host.c $(bus_kit)
 %C%_unit_test_messages_SOURCES = %D%/unit/test-messages.c $(bus_kit)
 %C%_unit_test_notify_SOURCES = %D%/unit/test-notify.c $(bus_kit)
 %C%_unit_test_publish_SOURCES = %D%/unit/test-publish.c $(bus_kit)
