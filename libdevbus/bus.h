@@ -176,7 +176,8 @@ void calls_connected(struct devbus *bus);
 void calls_free(struct devbus *bus);
 size_t calls_pending(const struct devbus *bus);
 
-/* ---- serve.c */
+/* ---- serve.c, command-tell.c */
+void commands_closing(struct devbus *bus); /* the last chance for final states that the disk refused */
 void server_free(struct devbus *bus);
 size_t server_pending(const struct devbus *bus);
 

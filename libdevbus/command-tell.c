@@ -202,6 +202,12 @@ void command_retry_finals(void *userdata)
 		loop_timer_set(bus->server->retry, loop_now_ms(bus->loop) + RETRY_MS);
 }
 
+void commands_closing(struct devbus *bus)
+{
+	if (bus->server)
+		command_retry_finals(bus);
+}
+
 /* Takes what is in @final. DOOR_KEPT: the disk refuses it for now. */
 static int finish(struct devbus_request *request, const struct final *final)
 {

@@ -271,6 +271,7 @@ void devbus_close(struct devbus *bus)
 		return;
 	bus->closing = true;
 	sources_free(bus);
+	commands_closing(bus);
 	if (bus->status)
 		status_offline(bus, "stopped");
 	bus_disconnect(bus, bus->settings.stop_timeout_ms);

@@ -25,11 +25,9 @@ int request_new(
 	request->bus = bus;
 	request->door = door;
 	snprintf(request->name, sizeof request->name, "%s", name);
-	request->next = server->pending;
-	request->link = &server->pending;
-	if (request->next)
-		request->next->link = &request->next;
-	server->pending = request;
+	request->link = server->end;
+	*server->end = request;
+	server->end = &request->next;
 	server->pending_count++;
 	*ret_request = request;
 	return 0;
@@ -37,10 +35,14 @@ int request_new(
 
 void request_free(struct devbus_request *request)
 {
+	struct server *server = request->bus->server;
+
 	*request->link = request->next;
 	if (request->next)
 		request->next->link = request->link;
-	request->bus->server->pending_count--;
+	else
+		server->end = request->link;
+	server->pending_count--;
 	if (request->answered)
 		*request->answered = true;
 	command_forget_final(request);

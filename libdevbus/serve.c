@@ -346,6 +346,7 @@ int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *
 	bus->server = calloc(1, sizeof *bus->server);
 	if (!bus->server)
 		return -ENOMEM;
+	bus->server->end = &bus->server->pending;
 	bus->server->methods = methods;
 	bus->server->userdata = userdata;
 	r = topic_make_filter(filter, "service", bus->name, "call", "+");

@@ -8,7 +8,7 @@
 struct server {
 	const struct devbus_method *methods;
 	void *userdata;
-	struct devbus_request *pending;
+	struct devbus_request *pending, **end; /* oldest first */
 	size_t pending_count;
 	size_t journal_count; /* ids in the journal */
 	struct loop_timer *prune, *retry;

@@ -311,6 +311,51 @@ START_TEST(test_disk_full_while_it_runs)
 }
 END_TEST
 
+static void defer_two(void)
+{
+	serve_and_start();
+	behaviour = DEFER;
+	command("simple", "{\"id\":\"a\"}");
+	command("simple", "{\"id\":\"b\"}");
+	event("simple", "accepted");
+	event("simple", "accepted");
+	fill_disk();
+	for (int i = 0; i < 2; i++)
+		act(deferred[i], REPLY);
+	no_event();
+}
+
+START_TEST(test_kept_finals_are_told_in_order)
+{
+	defer_two();
+	kit_turn(1000);
+	no_event();
+	free_disk();
+	kit_turn(1000);
+	kit_assert_member(event("simple", "succeeded"), "id", "a");
+	kit_assert_member(event("simple", "succeeded"), "id", "b");
+}
+END_TEST
+
+/* The work is done: the next start must not take it up again. */
+START_TEST(test_kept_finals_are_tried_at_close)
+{
+	defer_two();
+	free_disk();
+	fake_link_lose("gone");
+	kit_close();
+	kit_open(0);
+	serve();
+	kit_connect();
+	behaviour = REPLY;
+	command("simple", "{\"id\":\"a\"}");
+	event("simple", "succeeded");
+	command("simple", "{\"id\":\"b\"}");
+	event("simple", "succeeded");
+	no_event();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("command-ids");
@@ -326,6 +371,8 @@ int main(void)
 	tcase_add_test(all, test_resumed_by_another_version);
 	tcase_add_loop_test(all, test_full_disk, 0, LENGTH(on_full_disk));
 	tcase_add_loop_test(all, test_disk_full_while_it_runs, 0, 2);
+	tcase_add_test(all, test_kept_finals_are_told_in_order);
+	tcase_add_test(all, test_kept_finals_are_tried_at_close);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
 }
