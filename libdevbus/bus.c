@@ -257,6 +257,7 @@ static void on_lost(void *userdata, const char *reason)
 	else
 		bus->stats.connect_failures++;
 	outbox_lost(bus->outbox);
+	calls_lost(bus);
 	durable_lost(bus);
 	if (bus->closing)
 		return;

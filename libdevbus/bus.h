@@ -173,6 +173,7 @@ void states_free(struct devbus *bus);
 /* ---- call.c */
 int calls_new(struct devbus *bus);
 void calls_connected(struct devbus *bus);
+void calls_lost(struct devbus *bus); /* after outbox_lost() */
 void calls_free(struct devbus *bus);
 size_t calls_pending(const struct devbus *bus);
 

@@ -22,7 +22,7 @@ struct call {
 	struct call *next;
 	struct correlation correlation;
 	int64_t deadline_ms;
-	bool sent;
+	bool queued, sent; /* given to the outbox; taken by the link */
 	char topic[TOPIC_SIZE];
 	char *payload; /* until it is sent */
 	devbus_outcome_handler *handler;
@@ -54,8 +54,11 @@ static struct call *take(struct calls *calls, uint64_t id)
 	return NULL;
 }
 
-static void free_call(struct call *call)
+/* What still waits to be sent must not be: nobody would hear the answer. */
+static void free_call(struct devbus *bus, struct call *call)
 {
+	if (call->queued && !call->sent)
+		outbox_withdraw(bus->outbox, call);
 	free(call->payload);
 	free(call);
 }
@@ -82,7 +85,7 @@ static void decide(struct devbus *bus, struct call *call, const struct devbus_ou
 	if (call->handler)
 		call->handler(bus, outcome, call->userdata);
 	bus_leave(bus, entered_ms, "handler of the outcome of", call->topic);
-	free_call(call);
+	free_call(bus, call);
 }
 
 static void time_out(struct devbus *bus, struct call *call)
@@ -91,7 +94,7 @@ static void time_out(struct devbus *bus, struct call *call)
 
 	bus->stats.calls_timed_out++;
 	snprintf(message, sizeof message,
-		call->sent ? "nobody answered on %s in time" : "the broker was away; %s was not sent",
+		call->sent ? "nobody answered on %s in time" : "%s was not sent: the broker was away or busy",
 		call->topic);
 	decide(bus, call, &(struct devbus_outcome) { .code = DEVBUS_E_TIMEOUT, .message = message });
 }
@@ -153,11 +156,24 @@ static void on_reply(struct devbus *bus, const struct link_message *message, voi
 
 /* ---- making calls */
 
+static void on_sent(int reason, void *userdata)
+{
+	struct call *call = userdata;
+
+	(void)reason;
+	call->sent = true;
+	free(call->payload);
+	call->payload = NULL;
+}
+
+/* What cannot be queued times out, and says that it was not sent. */
 static void send_call(struct devbus *bus, struct call *call)
 {
 	int r = bus_send(bus,
 		&(struct outbox_message) {
 			.class = OUTBOX_CONTROL,
+			.acknowledged = on_sent,
+			.userdata = call,
 			.message = {
 				.topic = call->topic,
 				.payload = call->payload,
@@ -168,17 +184,20 @@ static void send_call(struct devbus *bus, struct call *call)
 			},
 		});
 
-	if (r < 0)
-		return; /* it times out, and says that it was not sent */
-	call->sent = true;
-	free(call->payload);
-	call->payload = NULL;
+	call->queued = r == 0;
+}
+
+/* The outbox has forgotten those that it had not sent. */
+void calls_lost(struct devbus *bus)
+{
+	for (struct call *call = bus->calls->first; call; call = call->next)
+		call->queued = call->sent;
 }
 
 void calls_connected(struct devbus *bus)
 {
 	for (struct call *call = bus->calls->first; call; call = call->next)
-		if (!call->sent)
+		if (!call->queued)
 			send_call(bus, call);
 }
 
@@ -281,7 +300,7 @@ int devbus_cancel(struct devbus *bus, uint64_t id)
 
 	if (!call)
 		return -ENOENT;
-	free_call(call);
+	free_call(bus, call);
 	arm(bus);
 	return 0;
 }
@@ -356,7 +375,7 @@ void calls_free(struct devbus *bus)
 		return;
 	for (struct call *call; (call = bus->calls->first);) {
 		bus->calls->first = call->next;
-		free_call(call);
+		free_call(bus, call);
 	}
 	loop_timer_free(bus->calls->deadline);
 	free(bus->calls);

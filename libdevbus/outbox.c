@@ -210,6 +210,18 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message)
 	return 0;
 }
 
+void outbox_withdraw(struct outbox *outbox, const void *userdata)
+{
+	struct list *lane = &outbox->lanes[LANE_CONTROL];
+
+	for (struct entry **link = &lane->first; *link; link = &(*link)->next) {
+		if ((*link)->queued.userdata == userdata) {
+			entry_free(outbox, take_waiting(outbox, lane, link));
+			return;
+		}
+	}
+}
+
 /* ---- sending */
 
 /* Telemetry is not queued for the bridge, and what is stored has a window of its own. */
@@ -258,7 +270,12 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 			bridge_window_sent(&outbox->window, entry->bytes);
 		list_append(&outbox->sent, entry);
 	} else {
+		void (*taken)(int reason, void *userdata) = r == 0 ? entry->queued.acknowledged : NULL;
+		void *userdata = entry->queued.userdata;
+
 		entry_free(outbox, entry);
+		if (taken)
+			taken(0, userdata);
 	}
 	return true;
 }

@@ -21,7 +21,7 @@ struct outbox_message {
 	struct link_message message;
 	bool cloud; /* goes over the bridge */
 	bool stored; /* it is on disk: whoever put it here puts it here again after a loss; never dropped */
-	/* Called when the broker has acknowledged it (QoS 1); NULL: nobody wants to know. */
+	/* Called when the broker has acknowledged it (QoS 1), or the link has taken it (QoS 0); NULL: nobody wants to know. */
 	void (*acknowledged)(int reason, void *userdata);
 	void *userdata;
 	uint64_t
@@ -42,6 +42,9 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message);
 
 /* Hands over to @link what it takes now. Call it after outbox_add() and when the link is writable. */
 void outbox_send(struct outbox *outbox, struct link *link);
+
+/* Takes the one with @userdata back that still waits, of those that are control; it was not sent, and @acknowledged is not called. */
+void outbox_withdraw(struct outbox *outbox, const void *userdata);
 
 /* The broker has acknowledged @token with an MQTT reason code (>= 0x80: refused; told in the log). */
 void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);

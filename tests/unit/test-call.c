@@ -193,6 +193,55 @@ START_TEST(test_away_for_too_long)
 }
 END_TEST
 
+static void call_while_busy(void)
+{
+	kit_start();
+	fake_link->busy = true; /* with a helper that waits for the broker */
+	call();
+	kit_dispatch();
+	ck_assert_ptr_null(kit_published(TOPIC));
+}
+
+START_TEST(test_lost_before_it_was_sent)
+{
+	call_while_busy();
+	fake_link_lose("gone");
+	kit_turn(1000);
+	ck_assert_int_eq(outcomes, 1);
+	ck_assert_str_eq(code, "timeout");
+	ck_assert_ptr_nonnull(strstr(message, "was not sent"));
+}
+END_TEST
+
+START_TEST(test_sent_by_the_next_connection)
+{
+	call_while_busy();
+	fake_link_lose("gone");
+	kit_turn(900);
+	kit_settle();
+	ck_assert(devbus_connected(kit.bus));
+	answer(kit_published(TOPIC), "{\"result\":{}}");
+	ck_assert_str_eq(code, "");
+	ck_assert_ptr_null(kit_published(TOPIC));
+	assert_silence();
+}
+END_TEST
+
+/* Nobody waits for it any more: it must not be carried out either. */
+START_TEST(test_not_sent_when_it_is_over)
+{
+	call_while_busy();
+	if (_i == 0)
+		kit_turn(1000);
+	else
+		ck_assert_int_eq(devbus_cancel(kit.bus, last_id), 0);
+	ck_assert_str_eq(code, _i == 0 ? "timeout" : "");
+	ck_assert(_i == 1 || strstr(message, "was not sent"));
+	kit_settle();
+	ck_assert_ptr_null(kit_published(TOPIC));
+}
+END_TEST
+
 START_TEST(test_sent_in_the_order_in_which_they_were_made)
 {
 	struct devbus_call numbered = read_call;
@@ -256,6 +305,9 @@ int main(void)
 	tcase_add_test(all, test_default_deadline);
 	tcase_add_test(all, test_made_while_away);
 	tcase_add_test(all, test_away_for_too_long);
+	tcase_add_test(all, test_lost_before_it_was_sent);
+	tcase_add_test(all, test_sent_by_the_next_connection);
+	tcase_add_loop_test(all, test_not_sent_when_it_is_over, 0, 2);
 	tcase_add_test(all, test_sent_in_the_order_in_which_they_were_made);
 	tcase_add_loop_test(all, test_not_before_the_reply_topic, 0, 2);
 	suite_add_tcase(suite, all);
