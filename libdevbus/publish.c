@@ -196,17 +196,28 @@ int devbus_publish(struct devbus *bus, enum devbus_publication what, const char 
 	return r < 0 ? r : devbus_publish_json(bus, what, item, object);
 }
 
+/* Those that the library stamps (protocol 2.2). */
+static bool is_stamped(const char *topic)
+{
+	return topic_matches("service/+/status", topic) || topic_matches("service/+/event/#", topic) ||
+	       topic_matches("cloud/event/#", topic);
+}
+
 int devbus_publish_topic(
 	struct devbus *bus, const char *topic, int qos, bool retain, struct devbus_json *object)
 {
 	struct bus_packet packet = { .class = OUTBOX_EVENT, .topic = topic, .qos = qos, .retain = retain };
+	int r = topic_name_valid(topic) && qos >= 0 && qos <= 1 ? 0 : -EINVAL;
 
 	if (!object)
 		return -ENOMEM;
-	if (!topic_name_valid(topic) || qos < 0 || qos > 1) {
+	if (r == 0 && is_stamped(topic) && devbus_json_type(object) == DEVBUS_JSON_OBJECT)
+		r = envelope_stamp(object, bus_wall_ms(bus), bus_clock_unsynced(bus));
+	if (r < 0) {
 		devbus_json_free(object);
-		return -EINVAL;
+		return r;
 	}
+	packet.cloud = topic_matches("cloud/event/#", topic);
 	return bus_send_json(bus, &packet, object);
 }
 

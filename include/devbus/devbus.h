@@ -287,9 +287,9 @@ int devbus_unsubscribe(struct devbus *bus, const char *filter);
 
 /*
  * For those who act for others (tools, watchers, adapters to a cloud): messages of any form, not checked, in place of
- * devbus_subscribe(); and publishing to any topic, as far as the broker's ACL allows. @payload is borrowed until the handler
- * returns and ends with a NUL that @size does not count. @object is taken, also on failure. devbus_clear_topic() removes what
- * is retained on a topic. Errors as above.
+ * devbus_subscribe(); and publishing to any topic, as far as the broker's ACL allows; statuses and events get `time` and `clock` as
+ * above. @payload is borrowed until the handler returns and ends with a NUL that @size does not count. @object is taken, also on
+ * failure. devbus_clear_topic() removes what is retained on a topic. Errors as above.
  */
 typedef void devbus_raw_handler(struct devbus *bus, const char *topic, const void *payload, size_t size,
 	bool retained, void *userdata);

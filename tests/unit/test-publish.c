@@ -228,6 +228,39 @@ START_TEST(test_callers_publish_anywhere)
 }
 END_TEST
 
+static const struct {
+	const char *topic;
+	bool stamped;
+} stamps[] = {
+	{ "service/sensor/status", true },
+	{ "service/sensor/event/alarm", true },
+	{ "cloud/event/sensor/read", true },
+	{ "service/sensor/state/x", false },
+	{ "cloud/command/sensor/read", false },
+	{ "elsewhere", false },
+};
+
+/* Who publishes for others can tell the time, but not whether the clock is right (protocol 2.2). */
+START_TEST(test_stamps_of_any_topic)
+{
+	struct fake_record *record;
+	const char *topic = stamps[_i].topic;
+
+	kit.time.synced = false;
+	kit_open(DEVBUS_CALLER);
+	kit_connect();
+	ck_assert_int_eq(devbus_publish_topic(kit.bus, topic, 1, false, parse("{\"time\":\"mine\"}")), 0);
+	record = kit_published(topic);
+	kit_assert_member(record, "time", "mine");
+	kit_assert_member(record, "clock", stamps[_i].stamped ? "unsynced" : "(absent)");
+	ck_assert_int_eq(devbus_publish_topic(kit.bus, topic, 1, false, parse("{}")), 0);
+	record = kit_published(topic);
+	kit_assert_member(record, "time", stamps[_i].stamped ? "2027-01-15T08:00:00.000Z" : "(absent)");
+	ck_assert_int_eq(devbus_publish_topic(kit.bus, topic, 1, false, parse("[]")), 0);
+	ck_assert_str_eq(kit_published(topic)->payload, "[]");
+}
+END_TEST
+
 START_TEST(test_flush)
 {
 	kit_open(DEVBUS_CALLER);
@@ -257,6 +290,7 @@ int main(void)
 	tcase_add_test(all, test_drops_outlive_an_event_that_is_refused);
 	tcase_add_test(all, test_queue_full_of_what_is_more_important);
 	tcase_add_test(all, test_callers_publish_anywhere);
+	tcase_add_loop_test(all, test_stamps_of_any_topic, 0, LENGTH(stamps));
 	tcase_add_test(all, test_flush);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
