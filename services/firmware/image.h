@@ -5,10 +5,9 @@
 #ifndef FIRMWARE_IMAGE_H
 #define FIRMWARE_IMAGE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "digest.h"
 
-#define SHA256_TEXT_SIZE 65 /* 64 hex digits and the NUL */
+#include <stdint.h>
 
 struct image;
 

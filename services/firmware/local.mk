@@ -10,10 +10,16 @@ dist_man_MANS += doc/man/devbus-firmware.8
 %C%_devbus_firmware_LDADD = %D%/libfirmware.la libdevbus/libdevbus.la
 
 %C%_libfirmware_la_SOURCES = \
+	%D%/backend.c %D%/backend.h \
+	%D%/backend-script.c \
+	%D%/bundle.c %D%/bundle.h \
+	%D%/digest.c %D%/digest.h \
+	%D%/error.c %D%/error.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/fetch-curl.c %D%/fetch-kinds.h \
 	%D%/fetch-file.c \
 	%D%/firmware.c %D%/firmware.h \
+	%D%/hook.c %D%/hook.h \
 	%D%/image.c %D%/image.h \
 	%D%/order.c %D%/order.h \
 	%D%/progress.c %D%/progress.h \
@@ -23,6 +29,7 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/state.c %D%/state.h \
 	%D%/update.c %D%/update.h \
 	%D%/version.c %D%/version.h
+%C%_libfirmware_la_CPPFLAGS = $(AM_CPPFLAGS) -DFIRMWARE_CONFIG_DIR='"$(sysconfdir)/devbus/firmware"'
 %C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 %C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS)
 
