@@ -15,7 +15,6 @@
 enum {
 	STABLE_MS = 10000, /* a connection that lasts so long begins the back-off anew */
 	FLUSH_STEP_MS = 50,
-	JUMP_MS = 24 * 3600 * 1000,
 };
 
 int64_t bus_wall_ms(const struct devbus *bus)
@@ -28,16 +27,9 @@ bool bus_clock_unsynced(const struct devbus *bus)
 	return !bus->clock.synced(bus->clock.userdata);
 }
 
-/* One that jumped while it was trusted would make everything old at once. */
-bool bus_may_age(struct devbus *bus)
+bool bus_trusted_ms(struct devbus *bus, int64_t *ret_wall_ms)
 {
-	int64_t apart_ms = bus_wall_ms(bus) - bus->clock.monotonic_ms(bus->clock.userdata);
-
-	if (bus_clock_unsynced(bus))
-		return false;
-	if (!bus->clocks_apart_ms)
-		bus->clocks_apart_ms = apart_ms;
-	return llabs(apart_ms - bus->clocks_apart_ms) < JUMP_MS;
+	return clock_trusted_ms(&bus->clock, &bus->clock_trust, ret_wall_ms);
 }
 
 int64_t bus_enter(struct devbus *bus)
@@ -227,9 +219,12 @@ static void on_connected(void *userdata)
 {
 	struct devbus *bus = userdata;
 
+	int64_t wall_ms;
+
 	bus->connected = true;
 	bus->connecting = false;
 	bus->connected_ms = loop_now_ms(bus->loop);
+	bus_trusted_ms(bus, &wall_ms); /* to be counted on from through an outage */
 	bus->stats.connects++;
 	log_debug("connected to %s", bus->settings.broker);
 	bus->greeting = true; /* status, states and calls before any event */

@@ -67,7 +67,7 @@ struct devbus {
 
 	struct clock clock;
 	int64_t started_ms;
-	int64_t clocks_apart_ms; /* wall less monotonic when first trusted; 0: not yet */
+	struct clock_trust clock_trust;
 	struct loop *loop;
 	struct link *link;
 	struct store *store; /* NULL: a caller */
@@ -149,7 +149,7 @@ void bus_leave(struct devbus *bus, int64_t entered_ms, const char *kind, const c
 
 int64_t bus_wall_ms(const struct devbus *bus);
 bool bus_clock_unsynced(const struct devbus *bus);
-bool bus_may_age(struct devbus *bus); /* whether what is old by the wall clock may be forgotten */
+bool bus_trusted_ms(struct devbus *bus, int64_t *ret_wall_ms); /* as clock_trusted_ms() */
 
 /* Makes one object of @payload: strict, within the limit. Empty is NULL and fine. 0, -EBADMSG, -EMSGSIZE, -ENOMEM. */
 int bus_parse(const struct devbus *bus, const struct link_message *message, struct devbus_json **ret_object,

@@ -8,11 +8,13 @@
 #include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
+#define CORRECTION_MS INT64_C(1000000)
 #define TIMESYNC_FILE "/run/systemd/timesync/synchronized"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
@@ -20,7 +22,7 @@ static int64_t read_ms(clockid_t id)
 {
 	struct timespec now = { 0 };
 
-	/* Cannot fail: both clocks exist on every kernel and the pointer is good. */
+	/* Cannot fail: these clocks exist on every kernel and the pointer is good. */
 	(void)clock_gettime(id, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -61,6 +63,20 @@ bool clock_synced(const char *mode)
 	if (mode && strcmp(mode, "never") == 0)
 		return false;
 	return kernel_synced() || timesync_synced();
+}
+
+bool clock_trusted_ms(const struct clock *clock, struct clock_trust *trust, int64_t *ret_wall_ms)
+{
+	int64_t boot_ms = clock->boot_ms(clock->userdata);
+	int64_t apart_ms = clock->wall_ms(clock->userdata) - boot_ms;
+	bool synced = clock->synced(clock->userdata);
+
+	if (synced && (!trust->known || llabs(apart_ms - trust->apart_ms) < CORRECTION_MS))
+		trust->apart_ms = apart_ms;
+	trust->known = synced;
+	if (synced)
+		*ret_wall_ms = boot_ms + (apart_ms < trust->apart_ms ? apart_ms : trust->apart_ms);
+	return synced;
 }
 
 static ssize_t read_start(const char *file, char *text, size_t size)
@@ -107,6 +123,12 @@ static int64_t system_wall_ms(void *userdata)
 	return clock_wall_ms();
 }
 
+static int64_t system_boot_ms(void *userdata)
+{
+	(void)userdata;
+	return read_ms(CLOCK_BOOTTIME);
+}
+
 static bool system_synced(void *userdata)
 {
 	return clock_synced(userdata);
@@ -115,5 +137,6 @@ static bool system_synced(void *userdata)
 const struct clock clock_system = {
 	.monotonic_ms = system_monotonic_ms,
 	.wall_ms = system_wall_ms,
+	.boot_ms = system_boot_ms,
 	.synced = system_synced,
 };

@@ -74,9 +74,11 @@ static int make_room(struct devbus *bus)
 	return r;
 }
 
-static bool expired(const struct devbus *bus, const struct envelope_command *envelope)
+static bool expired(struct devbus *bus, const struct envelope_command *envelope)
 {
-	return envelope->expires && !bus_clock_unsynced(bus) && bus_wall_ms(bus) >= envelope->expires_wall_ms;
+	int64_t now_ms;
+
+	return envelope->expires && bus_trusted_ms(bus, &now_ms) && now_ms >= envelope->expires_wall_ms;
 }
 
 static void run_command(struct devbus_request *request, const struct link_message *message,
@@ -215,10 +217,10 @@ static void on_command(struct devbus *bus, const struct link_message *message, v
 static void prune(void *userdata)
 {
 	struct devbus *bus = userdata;
-	int64_t oldest_ms = bus_wall_ms(bus) - (int64_t)bus->settings.journal_days * DAY_MS;
+	int64_t days_ms = (int64_t)bus->settings.journal_days * DAY_MS, now_ms;
+	int64_t oldest_ms = bus_trusted_ms(bus, &now_ms) ? now_ms - days_ms : INT64_MIN;
 
-	store_command_prune(bus->store, bus_may_age(bus) ? oldest_ms : INT64_MIN, bus->settings.journal_max,
-		&bus->server->journal_count);
+	store_command_prune(bus->store, oldest_ms, bus->settings.journal_max, &bus->server->journal_count);
 	loop_timer_set(bus->server->prune, loop_now_ms(bus->loop) + PRUNE_EVERY_MS);
 }
 

@@ -42,10 +42,11 @@ int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 void durable_drop_old(void *userdata)
 {
 	struct devbus *bus = userdata;
-	int64_t oldest_ms = bus_wall_ms(bus) - bus->settings.outbox_hours * HOUR_MS;
+	int64_t hours_ms = bus->settings.outbox_hours * HOUR_MS, now_ms;
 	struct store_drop dropped;
 
-	if (bus_may_age(bus) && store_events_drop_old(bus->store, oldest_ms, &dropped) == 0)
+	if (bus_trusted_ms(bus, &now_ms) &&
+		store_events_drop_old(bus->store, now_ms - hours_ms, &dropped) == 0)
 		count_dropped(bus, &dropped);
 	loop_timer_set(bus->durable->old, loop_now_ms(bus->loop) + OLD_EVERY_MS);
 }

@@ -31,6 +31,11 @@ static inline int64_t fake_clock_wall_ms(void *userdata)
 	return ((struct fake_clock *)userdata)->wall_ms;
 }
 
+static inline int64_t fake_clock_boot_ms(void *userdata)
+{
+	return ((struct fake_clock *)userdata)->monotonic_ms;
+}
+
 static inline bool fake_clock_synced(void *userdata)
 {
 	return ((struct fake_clock *)userdata)->synced;
@@ -39,7 +44,8 @@ static inline bool fake_clock_synced(void *userdata)
 static inline void fake_clock_init(struct fake_clock *fake)
 {
 	*fake = (struct fake_clock) {
-		.clock = { fake_clock_monotonic_ms, fake_clock_wall_ms, fake_clock_synced, fake },
+		.clock = { fake_clock_monotonic_ms, fake_clock_wall_ms, fake_clock_boot_ms, fake_clock_synced,
+			fake },
 		.monotonic_ms = FAKE_CLOCK_BOOT_MS,
 		.wall_ms = FAKE_CLOCK_WALL_MS,
 		.synced = true,

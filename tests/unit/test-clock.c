@@ -31,6 +31,7 @@ START_TEST(test_system_clock_is_those)
 	ck_assert_int_ge(between_ms, before_ms);
 	ck_assert_int_le(between_ms, clock_monotonic_ms());
 	ck_assert_int_gt(clock_system.wall_ms(clock_system.userdata), 0);
+	ck_assert_int_ge(clock_system.boot_ms(clock_system.userdata), before_ms);
 	ck_assert_int_eq(clock_system.synced(clock_system.userdata), clock_synced("auto"));
 }
 END_TEST

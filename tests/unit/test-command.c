@@ -211,6 +211,52 @@ START_TEST(test_expiry_needs_a_clock)
 }
 END_TEST
 
+static const struct {
+	int64_t step_ms;
+	bool new_synchronisation;
+	const char *early, *late; /* not expired, expired */
+} clock_steps[] = {
+	{ INT64_C(10) * 365 * 86400 * 1000, false, "2027-01-15T08:00:00.001Z", "2027-01-15T07:59:59.999Z" },
+	{ INT64_C(10) * 365 * 86400 * 1000, true, "2037-01-12T08:00:00.001Z", "2037-01-12T07:59:59.999Z" },
+	{ -3600 * 1000, false, "2027-01-15T07:00:00.001Z", "2027-01-15T06:59:59.999Z" },
+	{ 600 * 1000, false, "2027-01-15T08:10:00.001Z", "2027-01-15T08:10:00.000Z" },
+};
+
+/* A clock that is wrong must not have the device refuse every command. */
+START_TEST(test_nothing_expires_by_a_step_of_the_clock)
+{
+	char payload[100];
+
+	serve_and_start();
+	kit.time.wall_ms += clock_steps[_i].step_ms;
+	if (clock_steps[_i].new_synchronisation) {
+		kit.time.synced = false;
+		command("simple", "{\"id\":\"unsynced\",\"expires\":\"1970-01-01T00:00:00Z\"}");
+		kit.time.synced = true;
+	}
+	snprintf(payload, sizeof payload, "{\"id\":\"a\",\"expires\":\"%s\"}", clock_steps[_i].early);
+	fake_link_take_all();
+	command("simple", payload);
+	event("simple", "accepted");
+	event("simple", "succeeded");
+	snprintf(payload, sizeof payload, "{\"id\":\"b\",\"expires\":\"%s\"}", clock_steps[_i].late);
+	command("simple", payload);
+	kit_assert_member(event("simple", "rejected"), "error.code", "expired");
+}
+END_TEST
+
+START_TEST(test_time_is_counted_on_after_a_step_of_the_clock)
+{
+	serve_and_start();
+	kit.time.wall_ms += clock_steps[0].step_ms;
+	kit_turn(3600 * 1000);
+	command("simple", "{\"id\":\"a\",\"expires\":\"2027-01-15T08:59:59.999Z\"}");
+	event("simple", "rejected");
+	command("simple", "{\"id\":\"b\",\"expires\":\"2027-01-15T09:00:00.001Z\"}");
+	event("simple", "accepted");
+}
+END_TEST
+
 START_TEST(test_admitted_before_accepted)
 {
 	serve_and_start();
@@ -273,6 +319,8 @@ int main(void)
 	tcase_add_loop_test(all, test_rejected, 0, LENGTH(rejections));
 	tcase_add_test(all, test_topic_that_is_no_level);
 	tcase_add_loop_test(all, test_expiry_needs_a_clock, 0, LENGTH(expiries));
+	tcase_add_loop_test(all, test_nothing_expires_by_a_step_of_the_clock, 0, LENGTH(clock_steps));
+	tcase_add_test(all, test_time_is_counted_on_after_a_step_of_the_clock);
 	tcase_add_test(all, test_admitted_before_accepted);
 	tcase_add_test(all, test_events_outlive_a_lost_connection);
 	tcase_add_test(all, test_standard_commands);
