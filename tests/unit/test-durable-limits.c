@@ -481,8 +481,8 @@ START_TEST(test_final_states_are_kept)
 	ck_assert_uint_eq(server_pending(kit.bus), 0);
 	kit_assert_member(event("set", "succeeded"), "result.now", "0.5");
 	ck_assert_uint_eq(fake_link_count(FAKE_PUBLISH, "cloud/event/unit/simple"), 2);
-	event("simple", "failed");
 	event("simple", "succeeded");
+	event("simple", "failed");
 	ck_assert_uint_eq(store_next_seq(kit.bus->store), 7);
 	kit_turn(60000);
 	no_event();
