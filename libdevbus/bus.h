@@ -163,7 +163,14 @@ void status_connected(struct devbus *bus);
 void status_connect_failed(struct devbus *bus);
 void status_offline(struct devbus *bus, const char *reason);
 /* Problems that the library sees: each kind has one reason at a time; NULL clears it. */
-enum status_problem { STATUS_SERVICE, STATUS_SUBSCRIPTIONS, STATUS_STORE, STATUS_CONFIG, STATUS_PROBLEMS };
+enum status_problem {
+	STATUS_SERVICE,
+	STATUS_SUBSCRIPTIONS,
+	STATUS_STORE,
+	STATUS_REFUSED,
+	STATUS_CONFIG,
+	STATUS_PROBLEMS,
+};
 int status_problem(struct devbus *bus, enum status_problem problem, const char *reason); /* 0 or -ENOMEM */
 
 /* ---- publish.c: states that are published again */

@@ -346,10 +346,11 @@ int devbus_flush(struct devbus *bus, uint32_t timeout_ms)
 
 	while (r == 0 && outbox_count(bus->outbox) + durable_count(bus) > 0) {
 		if (loop_now_ms(bus->loop) >= until_ms)
-			return -ETIMEDOUT;
-		r = loop_dispatch(bus->loop, FLUSH_STEP_MS);
+			r = -ETIMEDOUT;
+		else
+			r = loop_dispatch(bus->loop, FLUSH_STEP_MS);
 	}
-	if (r == 0 && bus->stats.messages_refused > bus->refusals_told)
+	if ((r == 0 || r == -ETIMEDOUT) && bus->stats.messages_refused > bus->refusals_told)
 		r = -EACCES;
 	bus->refusals_told = bus->stats.messages_refused;
 	return r;

@@ -25,6 +25,8 @@ enum {
 	TOKEN_AGAIN_MS = 30 * 1000,
 	TOKEN_AGAIN_MAX_MS = 3600 * 1000,
 	READ_AT_ONCE = 2 * LINK_WINDOW,
+	RETRY_MS = 1000, /* until what the broker refused is sent again, ever more rarely */
+	RETRY_MAX_MS = 300 * 1000,
 	REFUSED = 0x80,
 };
 
@@ -58,6 +60,8 @@ static uint64_t complete_seq(const struct durable *durable)
 {
 	uint64_t seq = durable->acked_seq;
 
+	if (durable->refused_seq && durable->refused_seq <= seq)
+		seq = durable->refused_seq - 1;
 	for (const struct sent *sent = durable->unacked; sent; sent = sent->next)
 		if (sent->seq <= seq)
 			seq = sent->seq - 1;
@@ -163,7 +167,15 @@ static void forget_sent(struct durable *durable, struct sent *sent)
 	}
 }
 
-/* It would be refused for ever, hold up all behind it, and fill the window: nobody confirms it. */
+/* ---- what the local broker refuses (MQTT 5.0 3.4.2.1) */
+
+/* No repeat can change that: topic name invalid, packet too large (as Mosquitto says it), payload format invalid. */
+static bool refused_for_ever(int reason)
+{
+	return reason == 0x90 || reason == 0x95 || reason == 0x99;
+}
+
+/* It would hold up all behind it, and fill the window: nobody confirms it. */
 static void give_up(struct devbus *bus, uint64_t seq)
 {
 	struct store_size forgotten = { 0, 0 };
@@ -175,19 +187,69 @@ static void give_up(struct devbus *bus, uint64_t seq)
 	shrink_window(bus->durable, &forgotten);
 }
 
+/* It waits, and so do all behind it: the broker may have no room now, or an ACL that somebody is about to mend. */
+static void wait_for(struct devbus *bus, const struct sent *sent)
+{
+	struct durable *durable = bus->durable;
+
+	if (!durable->refused_seq || sent->seq < durable->refused_seq)
+		durable->refused_seq = sent->seq;
+	shrink_window(durable, &(struct store_size) { 1, sent->bytes });
+	status_problem(bus, STATUS_REFUSED, "the broker refuses durable events");
+}
+
+static void no_longer_refused(struct devbus *bus)
+{
+	bus->durable->retried_seq = 0;
+	bus->durable->retry_ms = RETRY_MS;
+	status_problem(bus, STATUS_REFUSED, NULL);
+}
+
+/* Only when nothing is under way any more: so what is sent again then is all that is not with the broker. */
+static void retry_later(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	loop_timer_set(durable->retry, loop_now_ms(bus->loop) + durable->retry_ms);
+	durable->retry_ms *= 2;
+	if (durable->retry_ms > RETRY_MAX_MS)
+		durable->retry_ms = RETRY_MAX_MS;
+}
+
+static void retry_due(void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct durable *durable = bus->durable;
+
+	durable->retried_seq = durable->refused_seq;
+	durable->read_seq = durable->refused_seq - 1;
+	if (durable->acked_seq > durable->read_seq)
+		durable->acked_seq = durable->read_seq;
+	durable->refused_seq = 0;
+	durable_send(bus);
+}
+
 static void on_acknowledged(int reason, void *userdata)
 {
-	struct sent *sent = userdata;
-	struct devbus *bus = sent->bus;
+	const struct sent sent = *(struct sent *)userdata;
+	struct devbus *bus = sent.bus;
 	struct durable *durable = bus->durable;
-	uint64_t seq = sent->seq;
+	uint64_t complete;
 
-	forget_sent(durable, sent);
-	if (reason >= REFUSED)
-		give_up(bus, seq);
-	if (seq > durable->acked_seq)
-		durable->acked_seq = seq;
-	if (durable->unacked_count == 0 || complete_seq(durable) - durable->token_seq >= TOKEN_EVERY)
+	forget_sent(durable, userdata);
+	if (reason >= REFUSED && !refused_for_ever(reason))
+		wait_for(bus, &sent);
+	else if (reason >= REFUSED)
+		give_up(bus, sent.seq);
+	if (reason < REFUSED && !durable->refused_seq && sent.seq >= durable->retried_seq)
+		no_longer_refused(bus);
+	if (sent.seq > durable->acked_seq)
+		durable->acked_seq = sent.seq;
+	if (durable->refused_seq && durable->unacked_count == 0)
+		retry_later(bus);
+	complete = complete_seq(durable);
+	if (complete > durable->token_seq &&
+		(durable->unacked_count == 0 || complete - durable->token_seq >= TOKEN_EVERY))
 		ask(bus);
 	durable_send(bus);
 }
@@ -223,24 +285,26 @@ static void send_event(const struct store_event *event, void *userdata)
 		free(sent);
 		return;
 	}
-	*sent = (struct sent) { durable->unacked, reading->bus, event->seq };
+	*sent = (struct sent) { durable->unacked, reading->bus, event->seq, store_event_bytes(event) };
 	durable->unacked = sent;
 	durable->unacked_count++;
 	durable->read_seq = event->seq;
 	durable->under_way.events++;
-	durable->under_way.bytes += store_event_bytes(event);
+	durable->under_way.bytes += sent->bytes;
 }
 
 void durable_send(struct devbus *bus)
 {
 	struct durable *durable = bus->durable;
 	struct reading reading = { .bus = bus };
+	bool alone = durable && durable->retried_seq;
 
 	if (!durable || !bus->connected)
 		return;
-	if (durable->unacked_count < LINK_WINDOW && window_open(durable) &&
-		durable->read_seq + 1 < store_next_seq(bus->store))
-		store_events_read(bus->store, durable->read_seq, READ_AT_ONCE, send_event, &reading);
+	if (durable->unacked_count < (alone ? 1 : LINK_WINDOW) && !durable->refused_seq &&
+		window_open(durable) && durable->read_seq + 1 < store_next_seq(bus->store))
+		store_events_read(
+			bus->store, durable->read_seq, alone ? 1 : READ_AT_ONCE, send_event, &reading);
 	outbox_send(bus->outbox, bus->link);
 }
 
@@ -258,7 +322,9 @@ void durable_lost(struct devbus *bus)
 	}
 	durable->unacked_count = 0;
 	durable->under_way = (struct bridge_amount) { 0, 0 };
+	durable->refused_seq = durable->retried_seq = 0;
 	loop_timer_stop(durable->again);
+	loop_timer_stop(durable->retry);
 }
 
 void durable_connected(struct devbus *bus)
@@ -283,7 +349,10 @@ int durable_new(struct devbus *bus)
 	if (!durable)
 		return -ENOMEM;
 	bus->durable = durable;
+	durable->retry_ms = RETRY_MS;
 	r = loop_timer_new(bus->loop, again_due, bus, &durable->again);
+	if (r == 0)
+		r = loop_timer_new(bus->loop, retry_due, bus, &durable->retry);
 	if (r == 0)
 		r = loop_timer_new(bus->loop, durable_drop_old, bus, &durable->old);
 	if (r == 0)
@@ -302,6 +371,7 @@ void durable_free(struct devbus *bus)
 	free(durable->batch);
 	loop_timer_free(durable->again);
 	loop_timer_free(durable->old);
+	loop_timer_free(durable->retry);
 	free(durable);
 	bus->durable = NULL;
 }

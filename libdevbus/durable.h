@@ -13,6 +13,7 @@ struct sent {
 	struct sent *next;
 	struct devbus *bus;
 	uint64_t seq;
+	size_t bytes;
 };
 
 struct durable {
@@ -26,7 +27,11 @@ struct durable {
 	struct bridge_amount under_way; /* sent, unconfirmed */
 	struct sent *unacked;
 	size_t unacked_count;
-	struct loop_timer *again, *old;
+	uint64_t
+		refused_seq; /* the first one that the local broker refused for now: none is sent until `retry`. 0: none */
+	uint64_t retried_seq; /* the one that was refused, sent again alone: is it taken now? 0: none */
+	int64_t retry_ms; /* how long the next refusal is waited for */
+	struct loop_timer *again, *old, *retry;
 
 	/* the open batch */
 	bool batch_open;

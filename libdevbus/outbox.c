@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANE_CONTROL, LANE_EVENTS, LANES, REFUSED = 0x80 };
+enum { LANE_CONTROL, LANE_EVENTS, LANES, REFUSED = 0x80, NOT_AUTHORIZED = 0x87 };
 
 struct entry {
 	struct entry *next;
@@ -262,7 +262,7 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 		outbox->stats->messages_published++;
 	else
 		log_error("cannot publish on %s: %s", message->topic, strerror(-r));
-	if (r < 0)
+	if (r < 0 && !entry->queued.stored)
 		count_lost(outbox, entry);
 	if (r == 0 && message->qos > 0) {
 		outbox->in_flight++;
@@ -270,12 +270,11 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 			bridge_window_sent(&outbox->window, entry->bytes);
 		list_append(&outbox->sent, entry);
 	} else {
-		void (*taken)(int reason, void *userdata) = r == 0 ? entry->queued.acknowledged : NULL;
-		void *userdata = entry->queued.userdata;
+		struct outbox_message queued = entry->queued;
 
 		entry_free(outbox, entry);
-		if (taken)
-			taken(0, userdata);
+		if (queued.acknowledged && (r == 0 || queued.stored))
+			queued.acknowledged(r == 0 ? 0 : REFUSED, queued.userdata);
 	}
 	return true;
 }
@@ -300,8 +299,9 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 			bridge_window_acknowledged(&outbox->window, entry->bytes);
 		if (reason >= REFUSED) {
 			outbox->stats->messages_refused++;
-			log_warning("the broker refuses what we publish on %s (reason 0x%02x): see its ACL",
-				entry->queued.message.topic, (unsigned)reason);
+			log_warning("the broker refuses what we publish on %s (reason 0x%02x)%s",
+				entry->queued.message.topic, (unsigned)reason,
+				reason == NOT_AUTHORIZED ? ": see its ACL" : "");
 		}
 		if (entry->queued.acknowledged)
 			entry->queued.acknowledged(reason, entry->queued.userdata);

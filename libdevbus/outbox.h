@@ -21,7 +21,10 @@ struct outbox_message {
 	struct link_message message;
 	bool cloud; /* goes over the bridge */
 	bool stored; /* it is on disk: whoever put it here puts it here again after a loss; never dropped */
-	/* Called when the broker has acknowledged it (QoS 1), or the link has taken it (QoS 0); NULL: nobody wants to know. */
+	/*
+	 * Called when the broker has acknowledged it (QoS 1), the link has taken it (QoS 0), or the link cannot send it and it
+	 * is stored (reason 0x80). NULL: nobody wants to know.
+	 */
 	void (*acknowledged)(int reason, void *userdata);
 	void *userdata;
 	uint64_t

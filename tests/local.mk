@@ -29,6 +29,7 @@ unit_tests = \
 	%D%/unit/test-command-ids \
 	%D%/unit/test-durable \
 	%D%/unit/test-durable-limits \
+	%D%/unit/test-durable-refused \
 	%D%/unit/test-echo \
 	%D%/unit/test-envelope \
 	%D%/unit/test-envelope-command \
@@ -82,6 +83,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_command_ids_SOURCES = %D%/unit/test-command-ids.c $(bus_kit)
 %C%_unit_test_durable_SOURCES = %D%/unit/test-durable.c $(bus_kit)
 %C%_unit_test_durable_limits_SOURCES = %D%/unit/test-durable-limits.c $(bus_kit)
+%C%_unit_test_durable_refused_SOURCES = %D%/unit/test-durable-refused.c $(bus_kit)
 %C%_unit_test_echo_SOURCES = %D%/unit/test-echo.c $(bus_kit)
 %C%_unit_test_main_SOURCES = %D%/unit/test-main.c $(bus_kit)
 %C%_unit_test_hazards_SOURCES = %D%/unit/test-hazards.c $(bus_kit)

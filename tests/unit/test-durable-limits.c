@@ -329,7 +329,7 @@ START_TEST(test_drops_outlive_a_batch_that_failed)
 {
 	kit_start();
 	publish_durable(1);
-	fake_link_acknowledge(kit_published(EVENT_TOPIC), 0x87);
+	fake_link_acknowledge(kit_published(EVENT_TOPIC), 0x90);
 	ck_assert_int_eq(devbus_batch_begin(kit.bus), 0);
 	publish_durable(2);
 	fill_disk();

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WINDOW = BRIDGE_WINDOW_EVENTS, REFUSED = 0x87 };
+enum { WINDOW = BRIDGE_WINDOW_EVENTS };
 
 /* ---- on disk first */
 
@@ -388,80 +388,9 @@ START_TEST(test_first_window_and_the_cloud)
 }
 END_TEST
 
-/* ---- refused by the broker */
-
-START_TEST(test_refused_event)
-{
-	struct fake_record *sent[3];
-
-	kit_start();
-	publish_durable(3);
-	for (int i = 0; i < 3; i++)
-		sent[i] = kit_published(EVENT_TOPIC);
-	fake_link_acknowledge(sent[0], 0);
-	fake_link_acknowledge(sent[1], REFUSED);
-	assert_waiting(2);
-	ck_assert_uint_eq(kit.bus->stats.events_dropped, 1);
-	ck_assert_uint_eq(kit.bus->stats.messages_refused, 1);
-	reconnect();
-	fake_link_acknowledge(kit_published(EVENT_TOPIC), 0);
-	assert_sent(3, 3); /* not 2 again */
-	acknowledge_all();
-	publish_durable(2);
-	kit_assert_member(kit_published(EVENT_TOPIC), "dropped", "1");
-	kit_assert_member(kit_published(EVENT_TOPIC), "dropped", "(absent)");
-	token_of(":3");
-	acknowledge_all();
-	echo(token_of(":5"));
-	assert_waiting(0);
-	ck_assert_uint_eq(kit.bus->stats.events_confirmed, 4);
-}
-END_TEST
-
-static void refuse_all(void)
-{
-	kit_bridge_works();
-	for (size_t i = 0; i < fake_link->count; i++)
-		if (fake_link->records[i].kind == FAKE_PUBLISH && !fake_link->records[i].acknowledged)
-			fake_link_acknowledge(&fake_link->records[i],
-				strcmp(fake_link->records[i].name, EVENT_TOPIC) == 0 ? REFUSED : 0);
-}
+/* ---- the other ways to confirm */
 
 static const char *const modes[] = { "echo", "ack", "time" };
-
-/* Nobody beyond the bridge confirms what never got there: it must not fill the window for ever. */
-START_TEST(test_refused_events_do_not_stall)
-{
-	kit_setting("confirm", modes[_i]);
-	kit_start();
-	publish_durable(WINDOW + 100);
-	refuse_all();
-	ck_assert_int_eq(take_sent(), WINDOW + 100);
-	assert_waiting(0);
-	ck_assert_uint_eq(kit.bus->stats.events_dropped, WINDOW + 100);
-	publish_durable(1);
-	assert_sent(WINDOW + 101, WINDOW + 101);
-}
-END_TEST
-
-/* Given up for want of room while it was on its way, and then refused: one loss, told once. */
-START_TEST(test_dropped_and_refused)
-{
-	struct fake_record *first;
-
-	kit_setting("outbox_limit_bytes", "65536");
-	kit_start();
-	ck_assert_int_eq(publish_one(DEVBUS_CLOUD_DURABLE, 40000), 0);
-	first = kit_published(EVENT_TOPIC);
-	ck_assert_int_eq(publish_one(DEVBUS_CLOUD_DURABLE, 40000), 0);
-	ck_assert_uint_eq(kit.bus->stats.events_dropped, 1);
-	fake_link_acknowledge(first, REFUSED);
-	ck_assert_uint_eq(kit.bus->stats.events_dropped, 1);
-	assert_waiting(1);
-}
-END_TEST
-
-/* ---- the other ways to confirm */
 
 static const struct {
 	const char *payload; /* $: the stream */
@@ -611,9 +540,6 @@ int main(void)
 	tcase_add_test(all, test_window_of_bytes);
 	tcase_add_test(all, test_first_window);
 	tcase_add_loop_test(all, test_first_window_and_the_cloud, 0, 2);
-	tcase_add_test(all, test_refused_event);
-	tcase_add_loop_test(all, test_refused_events_do_not_stall, 0, LENGTH(modes));
-	tcase_add_test(all, test_dropped_and_refused);
 	tcase_add_loop_test(all, test_confirmed_by_the_cloud, 0, LENGTH(modes) * LENGTH(acks));
 	tcase_add_test(all, test_only_the_cloud_confirms);
 	tcase_add_test(all, test_time_confirms);
