@@ -49,6 +49,9 @@ struct store {
 /* The negative errno of @code, the last result of @database (which may be NULL). 0 for success. */
 int store_errno(sqlite3 *database, int code);
 
+/* Whether a system call on the files failed: SQLite calls what it could not read damaged (SQLITE_CORRUPT), and it may be whole. */
+bool store_disk_failed(sqlite3 *database);
+
 /* The file's schema version, 0 for a new file. SQLITE_NOTADB: another program's; SQLITE_SCHEMA: newer than we are. */
 int store_read_version(sqlite3 *database, int *ret_version);
 

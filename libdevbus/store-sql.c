@@ -198,7 +198,13 @@ static int file_errno(sqlite3 *database, int which)
 
 	if (sqlite3_file_control(database, "main", which, &file) == SQLITE_OK && file && file->pMethods)
 		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
-	return translate(error);
+	return error;
+}
+
+bool store_disk_failed(sqlite3 *database)
+{
+	return file_errno(database, SQLITE_FCNTL_JOURNAL_POINTER) != 0 ||
+	       file_errno(database, SQLITE_FCNTL_FILE_POINTER) != 0;
 }
 
 static int system_errno(sqlite3 *database, int otherwise)
@@ -206,9 +212,9 @@ static int system_errno(sqlite3 *database, int otherwise)
 	int r = database ? translate(sqlite3_system_errno(database)) : 0;
 
 	if (r == 0 && database)
-		r = file_errno(database, SQLITE_FCNTL_JOURNAL_POINTER);
+		r = translate(file_errno(database, SQLITE_FCNTL_JOURNAL_POINTER));
 	if (r == 0 && database)
-		r = file_errno(database, SQLITE_FCNTL_FILE_POINTER);
+		r = translate(file_errno(database, SQLITE_FCNTL_FILE_POINTER));
 	return r != 0 ? r : otherwise;
 }
 

@@ -128,10 +128,12 @@ static int open_database(struct store *store, const char *path)
  * Whether @code, from opening, means that the file's content is wrong. SQLITE_ERROR: a table or column of its schema version is
  * missing.
  */
-static bool is_damage(int code)
+static bool is_damage(sqlite3 *database, int code)
 {
 	int primary = code & 0xff;
 
+	if (database && store_disk_failed(database))
+		return false;
 	return primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT || primary == SQLITE_ERROR ||
 	       code == SQLITE_IOERR_SHORT_READ;
 }
@@ -145,7 +147,7 @@ static int try_open(const char *path, struct store **ret_store)
 	if (!store)
 		return -ENOMEM;
 	code = open_database(store, path);
-	r = is_damage(code) ? 1 : store_errno(store->database, code);
+	r = is_damage(store->database, code) ? 1 : store_errno(store->database, code);
 	if (r == 0) {
 		*ret_store = store;
 		return 0;
