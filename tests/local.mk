@@ -101,6 +101,22 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_bus_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
 
+# Everything that can fail, fails once: a part of it here, all of it in check-faults.
+if HAVE_CHECK
+torture = %D%/torture/torture
+check_PROGRAMS += $(torture)
+TESTS += $(torture)
+endif
+%C%_torture_torture_SOURCES = \
+	%D%/torture/torture.c %D%/torture/torture.h \
+	%D%/torture/disk.c \
+	%D%/torture/faults.c %D%/torture/faults.h \
+	%D%/torture/values.c \
+	$(bus_kit)
+%C%_torture_torture_LDADD = $(LDADD) $(CJSON_LIBS) $(SQLITE_LIBS)
+%C%_torture_torture_LDFLAGS = $(AM_LDFLAGS) -no-install -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+	-Wl,--wrap=strdup -Wl,--wrap=strndup -Wl,--wrap=free
+
 EXTRA_DIST += \
 	%D%/unit/bus-kit.h \
 	%D%/unit/call-kit.h \
@@ -230,6 +246,7 @@ CLEANFILES += $(figures)
 check-faults: all $(check_PROGRAMS)
 	@rm -f $(figures); result=0; $(AM_TESTS_ENVIRONMENT) \
 	DEVBUS_LONG=1; export DEVBUS_LONG; DEVBUS_FIGURES='$(abs_builddir)/$(figures)'; export DEVBUS_FIGURES; \
+	for program in $(torture); do echo "# $$program"; ./$$program || result=1; done; \
 	for file in $(fault_tests) $(system_tests); do \
 		echo "# $$file"; \
 		$(PY_LOG_COMPILER) $(srcdir)/$$file || result=1; \
