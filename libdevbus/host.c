@@ -10,6 +10,7 @@
 #include <devbus/devbus.h>
 #include <devbus/host.h>
 
+#include "bus.h"
 #include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -287,4 +288,15 @@ void devbus_program_kill(struct devbus_program *program)
 	while (waitpid(program->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	forget(program);
+}
+
+void devbus_program_leave(struct devbus_program *program)
+{
+	if (program)
+		forget(program);
+}
+
+bool devbus_clock_synced(const struct devbus *bus)
+{
+	return !bus_clock_unsynced(bus);
 }

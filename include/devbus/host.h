@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * The machine beneath a service: which boot this is, and programs that do what a service does not do itself. A program is run
+ * The machine beneath a service: which boot this is, whether its clock is right, and programs that do what a service does not do itself. A program is run
  * without a shell and without waiting; that it has ended is told by the loop of the bus.
  */
 #ifndef DEVBUS_HOST_H
@@ -61,6 +61,15 @@ int devbus_program_start(struct devbus *bus, const struct devbus_program_options
 
 /* SIGKILL for it and its children, as far as they stayed in its session; the handler is not called. NULL is fine. */
 void devbus_program_kill(struct devbus_program *program);
+
+/*
+ * Lets it run on, alone: the handler is not called. For what must outlive the service, such as the program that stops it. Before devbus_close().
+ * NULL is fine.
+ */
+void devbus_program_leave(struct devbus_program *program);
+
+/* Whether the wall clock can be trusted now (setting clock_sync; protocol 2.2). */
+bool devbus_clock_synced(const struct devbus *bus);
 
 #ifdef __cplusplus
 }

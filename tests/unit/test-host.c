@@ -143,6 +143,38 @@ START_TEST(test_kept_fd)
 }
 END_TEST
 
+START_TEST(test_leave)
+{
+	struct devbus_program_options options = shell("read line; printf x >&3");
+	int to_it[2], from_it[2];
+	char byte;
+
+	ck_assert_int_eq(pipe2(to_it, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(from_it, O_CLOEXEC), 0);
+	options.input_fd = to_it[0];
+	options.kept_fd = from_it[1];
+	start(&options);
+	devbus_program_leave(program);
+	devbus_program_leave(NULL);
+	program = NULL;
+	close(from_it[1]);
+	ck_assert_int_eq(write(to_it[1], "go\n", 3), 3);
+	ck_assert_int_eq(read(from_it[0], &byte, 1), 1);
+	ck_assert_int_eq(wait(NULL) > 0, 1);
+	kit_dispatch();
+	ck_assert_int_eq(ended.times, 0);
+	close(to_it[0]), close(to_it[1]), close(from_it[0]);
+}
+END_TEST
+
+START_TEST(test_clock_synced)
+{
+	ck_assert(devbus_clock_synced(kit.bus));
+	kit.time.synced = false;
+	ck_assert(!devbus_clock_synced(kit.bus));
+}
+END_TEST
+
 START_TEST(test_much_output)
 {
 	run("dd if=/dev/zero bs=1024 count=1000 2>/dev/null | tr '\\0' x; echo");
@@ -216,6 +248,8 @@ int main(void)
 	tcase_add_loop_test(programs, test_end, 0, LENGTH(ends));
 	tcase_add_test(programs, test_environment_and_input);
 	tcase_add_test(programs, test_kept_fd);
+	tcase_add_test(programs, test_leave);
+	tcase_add_test(programs, test_clock_synced);
 	tcase_add_test(programs, test_much_output);
 	tcase_add_test(programs, test_takes_too_long);
 	tcase_add_test(programs, test_killed_tells_nothing);
