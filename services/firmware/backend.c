@@ -9,6 +9,9 @@
 
 static const struct backend_kind *const kinds[] = {
 	&backend_script,
+#ifdef HAVE_LIBSYSTEMD
+	&backend_rauc,
+#endif
 };
 
 int backend_open(const struct firmware_settings *settings, const struct backend_host *host,

@@ -104,5 +104,6 @@ void backend_finish(struct backend *backend, const char *code, const char *forma
 	__attribute__((format(printf, 3, 4)));
 
 extern const struct backend_kind backend_script;
+extern const struct backend_kind backend_rauc; /* only with libsystemd */
 
 #endif

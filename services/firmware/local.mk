@@ -22,6 +22,7 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/hook.c %D%/hook.h \
 	%D%/image.c %D%/image.h \
 	%D%/order.c %D%/order.h \
+	%D%/os-release.c %D%/os-release.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/report.c %D%/report.h \
 	%D%/settings.c %D%/settings.h \
@@ -30,8 +31,15 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/update.c %D%/update.h \
 	%D%/version.c %D%/version.h
 %C%_libfirmware_la_CPPFLAGS = $(AM_CPPFLAGS) -DFIRMWARE_CONFIG_DIR='"$(sysconfdir)/devbus/firmware"'
-%C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
-%C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS)
+%C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+%C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS) $(LIBSYSTEMD_LIBS)
+if HAVE_LIBSYSTEMD
+%C%_libfirmware_la_SOURCES += \
+	%D%/backend-rauc.c \
+	%D%/dbus.c %D%/dbus.h \
+	%D%/rauc-client.c %D%/rauc-client.h \
+	%D%/rauc-slots.c %D%/rauc-slots.h
+endif
 
 if HAVE_CHECK
 firmware_unit_tests = tests/unit/test-firmware tests/unit/test-firmware-update

@@ -5,13 +5,17 @@
 #define SIZE_MAX_BYTES 9007199254740992 /* 2^53 */
 #define DAY_S 86400
 
+#ifdef HAVE_LIBSYSTEMD
+static const char *const backends[] = { "script", "rauc", NULL };
+#else
 static const char *const backends[] = { "script", NULL };
+#endif
 
 const struct devbus_field firmware_settings_fields[] = {
 	DEVBUS_FIELD(struct firmware_settings, slots_dir,
 		.description = "Folder of the slots; empty: `slots` in the service's state folder"),
 	DEVBUS_FIELD(struct firmware_settings, backend, .initial_text = "script", .choices = backends,
-		.description = "Who installs: script, the executables in hooks_dir"),
+		.description = "Who installs: script, the executables in hooks_dir; or rauc"),
 	DEVBUS_FIELD(struct firmware_settings, hooks_dir, .initial_text = FIRMWARE_CONFIG_DIR "/hooks",
 		.min = 1, .max = PATH_MAX - 1, .description = "Folder of the hooks of backend script"),
 	DEVBUS_FIELD(struct firmware_settings, keys_dir, .initial_text = FIRMWARE_CONFIG_DIR "/keys",
@@ -19,6 +23,10 @@ const struct devbus_field firmware_settings_fields[] = {
 		.description = "Folder of the public keys, *.pem, that backend script trusts"),
 	DEVBUS_FIELD(struct firmware_settings, compatible,
 		.description = "What the signed image must name as compatible; empty: anything"),
+	DEVBUS_FIELD(struct firmware_settings, os_release, .initial_text = "/etc/os-release", .min = 1,
+		.max = PATH_MAX - 1,
+		.description =
+			"File in which backend rauc finds the version that runs: IMAGE_VERSION, else VERSION_ID"),
 	DEVBUS_FIELD(struct firmware_settings, hook_timeout_s, .initial = 60, .min = 1, .max = DAY_S,
 		.description = "Seconds that a hook other than install may take"),
 	DEVBUS_FIELD(struct firmware_settings, install_timeout_s, .initial = 3600, .min = 1, .max = DAY_S,

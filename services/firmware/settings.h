@@ -13,6 +13,7 @@ struct firmware_settings {
 	char hooks_dir[PATH_MAX];
 	char keys_dir[PATH_MAX];
 	char compatible[129];
+	char os_release[PATH_MAX];
 	uint32_t hook_timeout_s;
 	uint32_t install_timeout_s;
 	/* the download */
