@@ -181,9 +181,8 @@ static int copy_json(const struct devbus_json *json, struct devbus_json **ret_co
 static int read_json(const struct devbus_field *field, const struct devbus_json *json, void *member,
 	struct devbus_error *ret_error)
 {
-	(void)field;
-	(void)ret_error;
-	return copy_json(json, member);
+	const int r = field->each ? field_map_check(field, json, ret_error) : 0;
+	return r < 0 ? r : copy_json(json, member);
 }
 
 static int write_json(const struct devbus_field *field, const void *member, struct devbus_json **ret_json)
@@ -207,9 +206,7 @@ static int json_from_text(const struct devbus_field *field, const char *text, st
 
 static int describe_json(const struct devbus_field *field, struct devbus_json *schema)
 {
-	(void)field;
-	(void)schema;
-	return 0;
+	return field->each ? field_map_describe(field, schema) : 0;
 }
 
 const struct field_type field_json = {

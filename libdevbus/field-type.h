@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * What a type of field can do: field.c walks tables of fields, field-number.c and field-text.c know the
- * types, and field-type.c holds what those two share.
+ * What a type of field can do: field.c walks tables of fields, field-number.c, field-text.c and field-map.c know the
+ * types, and field-type.c holds what those share.
  */
 #ifndef DEVBUS_INTERNAL_FIELD_TYPE_H
 #define DEVBUS_INTERNAL_FIELD_TYPE_H
@@ -69,6 +69,11 @@ struct field_bounds field_bounds_of(const struct devbus_field *field, double low
 /* 0 or -EINVAL; @what and @unit are put around the numbers in the message. */
 int field_check_bounds(const struct devbus_field *field, struct field_bounds bounds, double number,
 	const char *what, const char *unit, struct devbus_error *ret_error);
+
+/* For fields with a table of their members (field->each): 0, -EINVAL or -ENOMEM. */
+int field_map_check(
+	const struct devbus_field *field, const struct devbus_json *json, struct devbus_error *ret_error);
+int field_map_describe(const struct devbus_field *field, struct devbus_json *schema);
 
 /*
  * Adds "default" where an absent member means something and may be shown. @initial is taken; NULL is

@@ -20,6 +20,7 @@ libdevbus_floor0 = \
 	%D%/clock.c %D%/clock.h \
 	%D%/error.c %D%/error.h \
 	%D%/field.c %D%/field.h \
+	%D%/field-map.c \
 	%D%/field-number.c \
 	%D%/field-text.c \
 	%D%/field-type.c %D%/field-type.h \

@@ -35,6 +35,7 @@ unit_tests = \
 	%D%/unit/test-envelope-command \
 	%D%/unit/test-envelope-time \
 	%D%/unit/test-field \
+	%D%/unit/test-field-map \
 	%D%/unit/test-field-text \
 	%D%/unit/test-file \
 	%D%/unit/test-handoff \

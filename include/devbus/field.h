@@ -53,6 +53,13 @@ struct devbus_field {
 	const char *initial_text; /* value of an absent string; NULL: "" */
 	const char *const *choices; /* strings: the allowed values, ended by NULL; NULL: any */
 	const char *description; /* one sentence for people, with the unit; may be NULL */
+	/*
+	 * JSON only, NULL: any value. Else a map: an object, each member of which is an object that fits this table;
+	 * with DEVBUS_TOPIC_LEVEL their names are topic levels; @max is how many there may be (0: any number). Absent is empty.
+	 * The value is checked and copied as a whole; walk it with devbus_json_first() and devbus_fields_read().
+	 */
+	const struct devbus_field *each;
+	uint32_t each_size; /* sizeof the struct that @each describes */
 };
 
 #define DEVBUS_FIELD(struct_type, member, ...)                                                               \

@@ -193,20 +193,51 @@ static int check_additional(const struct devbus_json *limit, const struct devbus
 	const struct devbus_json *value, const struct place *place)
 {
 	const struct devbus_json *known = devbus_json_get(schema, "properties");
-	bool allowed = false;
+	bool allowed = devbus_json_type(limit) == DEVBUS_JSON_OBJECT;
+	int r = 0;
 
 	if (devbus_json_type(value) != DEVBUS_JSON_OBJECT)
 		return 0;
-	if (devbus_json_bool(limit, &allowed) == 0 && allowed)
-		return 0;
-	for (struct devbus_json *i = devbus_json_first(value); i; i = devbus_json_next(i)) {
+	devbus_json_bool(limit, &allowed);
+	for (struct devbus_json *i = devbus_json_first(value); r == 0 && i; i = devbus_json_next(i)) {
 		char path[PATH_SIZE];
 		struct place inside = below(place, devbus_json_name(i), path);
 
-		if (!known || !devbus_json_get(known, devbus_json_name(i)))
-			return complain(&inside, "is not a member of this section");
+		if (known && devbus_json_get(known, devbus_json_name(i)))
+			continue;
+		r = allowed ? check_value(limit, i, &inside)
+			    : complain(&inside, "is not a member of this section");
 	}
-	return 0;
+	return r;
+}
+
+static int check_names(const struct devbus_json *limit, const struct devbus_json *schema,
+	const struct devbus_json *value, const struct place *place)
+{
+	int r = 0;
+
+	(void)schema;
+	if (devbus_json_type(value) != DEVBUS_JSON_OBJECT)
+		return 0;
+	for (struct devbus_json *i = devbus_json_first(value); r == 0 && i; i = devbus_json_next(i)) {
+		struct devbus_json *name = devbus_json_new_string(devbus_json_name(i));
+		char path[PATH_SIZE];
+		struct place inside = below(place, devbus_json_name(i), path);
+
+		r = name ? check_value(limit, name, &inside) : -ENOMEM;
+		devbus_json_free(name);
+	}
+	return r;
+}
+
+static int check_max_members(const struct devbus_json *limit, const struct devbus_json *schema,
+	const struct devbus_json *value, const struct place *place)
+{
+	(void)schema;
+	if (devbus_json_type(value) != DEVBUS_JSON_OBJECT ||
+		(double)devbus_json_count(value) <= number_of(limit))
+		return 0;
+	return complain(place, "has more than %.15g members", number_of(limit));
 }
 
 /* ---- whether the words themselves are well formed */
@@ -228,9 +259,14 @@ static bool is_number(const struct devbus_json *limit)
 	return devbus_json_type(limit) == DEVBUS_JSON_NUMBER;
 }
 
-static bool is_bool(const struct devbus_json *limit)
+static bool is_bool_or_schema(const struct devbus_json *limit)
 {
-	return devbus_json_type(limit) == DEVBUS_JSON_BOOL;
+	return devbus_json_type(limit) == DEVBUS_JSON_BOOL || schema_usable(limit, NULL) == 0;
+}
+
+static bool is_schema(const struct devbus_json *limit)
+{
+	return schema_usable(limit, NULL) == 0;
 }
 
 static bool is_list(const struct devbus_json *limit)
@@ -283,7 +319,9 @@ static const struct word {
 	{ "pattern", is_pattern, check_pattern },
 	{ "properties", is_object, check_properties },
 	{ "required", is_name_list, check_required },
-	{ "additionalProperties", is_bool, check_additional },
+	{ "maxProperties", is_number, check_max_members },
+	{ "propertyNames", is_schema, check_names },
+	{ "additionalProperties", is_bool_or_schema, check_additional },
 	{ "$schema", NULL, NULL },
 	{ "$id", NULL, NULL },
 	{ "$comment", NULL, NULL },

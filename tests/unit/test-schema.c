@@ -12,6 +12,10 @@
 
 #define OBJECT(members) "{\"type\":\"object\",\"properties\":{" members "}}"
 
+#define MAP                                                                                                  \
+	"{\"maxProperties\":2,\"propertyNames\":{\"pattern\":\"^[a-z]$\"},"                                  \
+	"\"additionalProperties\":" OBJECT("\"b\":{\"maximum\":1}") "}"
+
 /* @message NULL: it fits. */
 static const struct {
 	const char *schema, *value, *message;
@@ -55,6 +59,16 @@ static const struct {
 		"A is not a member of this section" },
 	{ "{\"additionalProperties\":false}", "{\"a\":1}", "a is not a member of this section" },
 	{ "{\"additionalProperties\":true}", "{\"a\":1}", NULL },
+	{ MAP, "{}", NULL },
+	{ MAP, "{\"x\":{\"b\":1},\"y\":{}}", NULL },
+	{ MAP, "{\"x\":{\"b\":2}}", "x.b is 2, above the maximum of 1" },
+	{ MAP, "{\"x\":1}", "x must be of type object" },
+	{ MAP, "{\"X\":{}}", "X does not match ^[a-z]$" },
+	{ MAP, "{\"x\":{},\"y\":{},\"z\":{}}", "the section has more than 2 members" },
+	{ MAP, "5", NULL },
+	{ "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"maximum\":1}}", "{\"a\":5}", NULL },
+	{ "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"maximum\":1}}", "{\"b\":5}",
+		"b is 5, above the maximum of 1" },
 	{ OBJECT("\"a\":" OBJECT("\"b\":{\"maximum\":1}")), "{\"a\":{\"b\":2}}",
 		"a.b is 2, above the maximum of 1" },
 	{ OBJECT("\"a\":{\"required\":[\"b\"]}"), "{\"a\":{}}", "a lacks the member b" },
@@ -103,7 +117,10 @@ static const struct {
 	{ "{\"properties\":[]}", "properties" },
 	{ "{\"required\":\"a\"}", "required" },
 	{ "{\"required\":[1]}", "required" },
-	{ "{\"additionalProperties\":{}}", "additionalProperties" },
+	{ "{\"additionalProperties\":5}", "additionalProperties" },
+	{ "{\"additionalProperties\":{\"oneOf\":[]}}", "additionalProperties" },
+	{ "{\"propertyNames\":true}", "propertyNames" },
+	{ "{\"maxProperties\":\"1\"}", "maxProperties" },
 };
 
 START_TEST(schemas_that_cannot_be_checked_are_refused)
@@ -135,6 +152,16 @@ struct all_types {
 	char choice[8];
 	char secret[8];
 	struct devbus_json *any;
+	struct devbus_json *map;
+};
+
+struct entry {
+	uint32_t count;
+};
+
+static const struct devbus_field entry_fields[] = {
+	DEVBUS_FIELD(struct entry, count, .max = 9),
+	{ 0 },
 };
 
 static const char *const choices[] = { "auto", "manual", NULL };
@@ -151,6 +178,8 @@ static const struct devbus_field fields[] = {
 	DEVBUS_FIELD(struct all_types, choice, .choices = choices, .initial_text = "auto"),
 	DEVBUS_FIELD(struct all_types, secret, .flags = DEVBUS_SECRET),
 	DEVBUS_FIELD(struct all_types, any),
+	DEVBUS_FIELD(struct all_types, map, .each = entry_fields, .each_size = sizeof(struct entry), .max = 2,
+		.flags = DEVBUS_TOPIC_LEVEL),
 	{ 0 },
 };
 
@@ -183,6 +212,11 @@ static const char *const values[] = {
 	"{\"positive\":1,\"secret\":\"1234567\"}",
 	"{\"positive\":1,\"secret\":\"12345678\"}",
 	"{\"positive\":1,\"any\":{\"x\":[1]}}",
+	"{\"positive\":1,\"map\":{\"x\":{\"count\":9},\"y\":{}}}",
+	"{\"positive\":1,\"map\":{\"x\":{\"count\":10}}}",
+	"{\"positive\":1,\"map\":{\"X\":{}}}",
+	"{\"positive\":1,\"map\":{\"x\":{},\"y\":{},\"z\":{}}}",
+	"{\"positive\":1,\"map\":{\"x\":[]}}",
 };
 
 START_TEST(it_judges_as_field_tables_do)
