@@ -10,7 +10,8 @@ devbusinclude_HEADERS = \
 	include/devbus/field.h \
 	include/devbus/file.h \
 	include/devbus/host.h \
-	include/devbus/json.h
+	include/devbus/json.h \
+	include/devbus/worker.h
 
 # What the library is made of, also linked by tests, which see more than the map lets out. By floors: a file
 # includes headers of its own floor and of those below (tests/structure checks it).
@@ -80,7 +81,8 @@ libdevbus_floor3 = \
 	%D%/sources.c \
 	%D%/status.c \
 	%D%/subscribe.c \
-	%D%/subscriptions.c
+	%D%/subscriptions.c \
+	%D%/worker.c
 
 %C%_libcore_la_LIBADD = $(PAHO_LIBS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
 

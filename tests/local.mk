@@ -61,7 +61,8 @@ unit_tests = \
 	%D%/unit/test-store-faults \
 	%D%/unit/test-store-outbox \
 	%D%/unit/test-subscribe \
-	%D%/unit/test-topic
+	%D%/unit/test-topic \
+	%D%/unit/test-worker
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -97,6 +98,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_sources_SOURCES = %D%/unit/test-sources.c $(bus_kit)
 %C%_unit_test_status_SOURCES = %D%/unit/test-status.c $(bus_kit)
 %C%_unit_test_subscribe_SOURCES = %D%/unit/test-subscribe.c $(bus_kit)
+%C%_unit_test_worker_SOURCES = %D%/unit/test-worker.c $(bus_kit)
 %C%_unit_test_outbox_SOURCES = %D%/unit/test-outbox.c %D%/unit/fake-link.c
 %C%_unit_test_bus_memory_LDADD = $(LDADD) $(CJSON_LIBS)
 %C%_unit_test_bus_memory_LDFLAGS = $(AM_LDFLAGS) \

@@ -11,7 +11,7 @@
  *
  * A handler that blocks, blocks the service: past half of the keep-alive (setting keepalive_s, 10 s) the
  * broker may give the connection up. Longer handlers are counted and named in the log; do long work in a
- * thread or child process, watch its fd, and answer later.
+ * worker (<devbus/worker.h>) or child process, and answer later.
  *
  * The process: SIGPIPE is ignored from devbus_open() on (Paho does so), and the environment variable
  * http_proxy is removed (Paho would obey it even for loopback). Do not fork() without exec() after it.
