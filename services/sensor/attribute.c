@@ -12,9 +12,9 @@
 
 #define NUMBER_SIZE 64
 
-int attribute_read(int root, const char *path, char *text, size_t size)
+static int read_once(int root, const char *path, int flags, char *text, size_t size)
 {
-	int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(root, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
 
 	if (fd < 0)
 		return -errno;
@@ -26,12 +26,14 @@ int attribute_read(int root, const char *path, char *text, size_t size)
 	return r;
 }
 
-int attribute_read_line(int root, const char *path, char *line, size_t size)
+int attribute_read(int root, const char *path, char *text, size_t size)
 {
-	int r = attribute_read(root, path, line, size);
+	return read_once(root, path, O_NONBLOCK, text, size);
+}
 
-	if (r < 0)
-		return r;
+/* Without the newline and the spaces around it. Returns the length. */
+static int trim(char *line)
+{
 	line[strcspn(line, "\n")] = '\0';
 	size_t length = strlen(line);
 
@@ -41,6 +43,13 @@ int attribute_read_line(int root, const char *path, char *line, size_t size)
 
 	memmove(line, line + blanks, length - blanks + 1);
 	return (int)(length - blanks);
+}
+
+int attribute_read_name(int root, const char *path, char *name, size_t size)
+{
+	int r = read_once(root, path, O_NONBLOCK, name, size);
+
+	return r < 0 ? r : trim(name);
 }
 
 int attribute_parse_number(const char *text, double *ret_number)
@@ -61,9 +70,10 @@ int attribute_parse_number(const char *text, double *ret_number)
 int attribute_read_number(int root, const char *path, double *ret_number)
 {
 	char line[NUMBER_SIZE];
-	int r = attribute_read_line(root, path, line, sizeof line);
+	int r = attribute_read(root, path, line, sizeof line);
 
 	if (r < 0)
 		return r;
+	trim(line);
 	return strpbrk(line, " \t") ? -EBADMSG : attribute_parse_number(line, ret_number);
 }

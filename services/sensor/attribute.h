@@ -3,9 +3,9 @@
  * Reading one attribute file of the kernel. All paths are below the folder @root (an fd), so that a
  * recorded tree can stand in for a machine.
  *
- * Files are opened with O_NONBLOCK and read once, so a FIFO, or an attribute that has nothing to say yet, fails
- * with -EAGAIN or -ENODATA and delays nobody. sysfs itself knows no O_NONBLOCK: a driver that sleeps in its read
- * function (1-wire: 750 ms) still delays the other sensors for that time.
+ * Values may keep the reader waiting for as long as the driver likes (1-wire: 750 ms, a hung I2C bus: for ever), and sysfs knows no
+ * O_NONBLOCK: they are read in the threads of reader.h. Names and labels are read while devices are looked for, in the
+ * loop's thread: they are constants of the drivers, and the files are opened with O_NONBLOCK all the same.
  */
 #ifndef DEVBUS_SENSOR_ATTRIBUTE_H
 #define DEVBUS_SENSOR_ATTRIBUTE_H
@@ -13,15 +13,15 @@
 #include <stddef.h>
 
 /*
- * The file's text in one read, at most @size - 1 bytes, always terminated.
- * Returns its length, or -ENODATA (empty), -EAGAIN (nothing yet) or another negative errno.
+ * The file's text in one read, at most @size - 1 bytes, always terminated. May block.
+ * Returns its length, or -ENODATA (empty) or another negative errno.
  */
 int attribute_read(int root, const char *path, char *text, size_t size);
 
-/* The same for one line: without the newline and spaces around it. */
-int attribute_read_line(int root, const char *path, char *line, size_t size);
+/* A name: the first line, without the newline and spaces around it. Does not block: -EAGAIN. */
+int attribute_read_name(int root, const char *path, char *name, size_t size);
 
-/* The file's decimal number, which is all there is in it. Returns 0, -EBADMSG (no number) or as above. */
+/* The file's decimal number, which is all there is in it. May block. Returns 0, -EBADMSG (no number) or as above. */
 int attribute_read_number(int root, const char *path, double *ret_number);
 
 /* The number at the start of @text up to a space or the end. Returns 0 or -EBADMSG. */

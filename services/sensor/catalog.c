@@ -10,7 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-struct sensor *catalog_add(struct catalog *catalog)
+/* FNV-1a. Two lanes that came to one number would wait for each other and lose nothing else. */
+static uint64_t lane_of(const char *path, size_t length)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (size_t i = 0; path[i] && (length == 0 || i < length); i++)
+		hash = (hash ^ (unsigned char)path[i]) * 1099511628211u;
+	return hash;
+}
+
+struct sensor *catalog_add(struct catalog *catalog, const struct quantity *quantity,
+	int (*read)(int root, const struct source *source, double *ret_value), const char *path,
+	size_t lane_length)
 {
 	if (catalog->count == CATALOG_MAX)
 		return NULL;
@@ -25,11 +37,15 @@ struct sensor *catalog_add(struct catalog *catalog)
 	}
 	struct sensor *sensor = &catalog->sensors[catalog->count++];
 
-	memset(sensor, 0, sizeof *sensor);
+	*sensor = (struct sensor) {
+		.quantity = quantity,
+		.source = { .read = read, .divisor = quantity->divisor, .lane = lane_of(path, lane_length) },
+	};
+	snprintf(sensor->source.path, sizeof sensor->source.path, "%s", path);
 	return sensor;
 }
 
-static DIR *open_folder(int root, const char *path)
+DIR *catalog_folder(int root, const char *path)
 {
 	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
@@ -42,7 +58,7 @@ static DIR *open_folder(int root, const char *path)
 int catalog_each(
 	int root, const char *parent, const char *prefix, catalog_visit *visit, struct catalog *catalog)
 {
-	DIR *folder = open_folder(root, parent);
+	DIR *folder = catalog_folder(root, parent);
 	struct dirent *entry;
 	int r = 0;
 
@@ -51,7 +67,7 @@ int catalog_each(
 	while (r == 0 && (entry = readdir(folder))) {
 		char path[SENSOR_PATH_SIZE];
 
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
 			continue;
 		if (snprintf(path, sizeof path, "%s/%s", parent, entry->d_name) < (int)sizeof path)
 			r = visit(root, path, catalog);
@@ -60,20 +76,35 @@ int catalog_each(
 	return r;
 }
 
-void catalog_device(int root, const char *folder, char device[SENSOR_TEXT_SIZE])
+/* The last part but @skip of what @link points at. */
+static void link_part(int root, const char *link, unsigned skip, char part[SENSOR_TEXT_SIZE])
 {
-	char link[SENSOR_PATH_SIZE + 8], target[256];
-
-	device[0] = '\0';
-	snprintf(link, sizeof link, "%s/device", folder);
+	char target[256];
 	ssize_t length = readlinkat(root, link, target, sizeof target - 1);
+	char *slash;
 
+	part[0] = '\0';
 	if (length <= 0)
 		return;
 	target[length] = '\0';
-	const char *slash = strrchr(target, '/');
+	for (; skip > 0 && (slash = strrchr(target, '/')); skip--)
+		*slash = '\0';
+	slash = strrchr(target, '/');
+	if (skip == 0 && strcmp(slash ? slash : target, "/..") != 0)
+		snprintf(part, SENSOR_TEXT_SIZE, "%.63s", slash ? slash + 1 : target);
+}
 
-	snprintf(device, SENSOR_TEXT_SIZE, "%.63s", slash ? slash + 1 : target);
+void catalog_device(int root, const char *folder, char device[SENSOR_TEXT_SIZE])
+{
+	char link[SENSOR_PATH_SIZE + 8];
+
+	snprintf(link, sizeof link, "%s/device", folder);
+	link_part(root, link, 0, device);
+}
+
+void catalog_parent(int root, const char *folder, char device[SENSOR_TEXT_SIZE])
+{
+	link_part(root, folder, 1, device);
 }
 
 int catalog_scan(int root, const char *disk, struct catalog *ret_catalog)
@@ -82,7 +113,8 @@ int catalog_scan(int root, const char *disk, struct catalog *ret_catalog)
 	int r;
 
 	if ((r = proc_scan(root, disk, &catalog)) < 0 || (r = hwmon_scan(root, &catalog)) < 0 ||
-		(r = thermal_scan(root, &catalog)) < 0) {
+		(r = iio_scan(root, &catalog)) < 0 || (r = thermal_scan(root, &catalog)) < 0 ||
+		(r = w1_scan(root, &catalog)) < 0 || (r = net_scan(root, &catalog)) < 0) {
 		if (catalog.count < CATALOG_MAX) {
 			catalog_free(&catalog);
 			return r;

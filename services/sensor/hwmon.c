@@ -10,10 +10,8 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct input {
 	const char *prefix;
@@ -23,6 +21,7 @@ static const struct input {
 	{ "in", &quantity_voltage },
 	{ "curr", &quantity_current },
 	{ "power", &quantity_power },
+	{ "energy", &quantity_energy },
 	{ "humidity", &quantity_humidity },
 	{ "fan", &quantity_speed },
 };
@@ -46,26 +45,25 @@ static const struct input *find_input(const char *file, char attribute[SENSOR_TE
 }
 
 /* The driver's own word that the value means nothing (wire broken, fan stuck). Most have no such file. */
-static bool reports_fault(int root, const struct sensor *sensor)
+static bool reports_fault(int root, const struct source *source)
 {
 	char path[SENSOR_PATH_SIZE];
 	double fault;
 
-	snprintf(path, sizeof path, "%.*sfault", (int)(strlen(sensor->source) - strlen("input")),
-		sensor->source);
+	snprintf(path, sizeof path, "%.*sfault", (int)(strlen(source->path) - strlen("input")), source->path);
 	return attribute_read_number(root, path, &fault) == 0 && fault != 0;
 }
 
-static int read_input(int root, const struct sensor *sensor, double *ret_value)
+static int read_input(int root, const struct source *source, double *ret_value)
 {
-	double raw;
-	int r = attribute_read_number(root, sensor->source, &raw);
+	double value;
+	int r = source_read_number(root, source, &value);
 
 	if (r < 0)
 		return r;
-	if (reports_fault(root, sensor))
+	if (reports_fault(root, source))
 		return -EREMOTEIO;
-	*ret_value = raw / sensor->quantity->divisor;
+	*ret_value = value;
 	return 0;
 }
 
@@ -77,35 +75,30 @@ static int add_input(
 
 	if (!input || snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
 		return 0;
-	struct sensor *sensor = catalog_add(catalog);
+	struct sensor *sensor = catalog_add(catalog, input->quantity, read_input, path, strlen(folder));
 
 	if (!sensor)
 		return -ENOMEM;
-	sensor->quantity = input->quantity;
-	sensor->read = read_input;
-	memcpy(sensor->source, path, sizeof path);
-	memcpy(sensor->attribute, attribute, sizeof attribute);
+	memcpy(sensor->source.attribute, attribute, sizeof attribute);
 	snprintf(sensor->chip, sizeof sensor->chip, "%s", chip);
 	catalog_device(root, folder, sensor->device);
 	snprintf(path, sizeof path, "%s/%s_label", folder, attribute);
-	attribute_read_line(root, path, sensor->label, sizeof sensor->label);
+	if (attribute_read_name(root, path, sensor->label, sizeof sensor->label) < 0)
+		sensor->label[0] = '\0';
 	return 0;
 }
 
 static int scan_chip(int root, const char *path, struct catalog *catalog)
 {
 	char name_path[SENSOR_PATH_SIZE + 8], chip[SENSOR_TEXT_SIZE];
-	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	DIR *folder = catalog_folder(root, path);
 	struct dirent *entry;
+	int r = 0;
 
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
+	if (!folder)
 		return 0;
-	}
 	snprintf(name_path, sizeof name_path, "%s/name", path);
-	if (attribute_read_line(root, name_path, chip, sizeof chip) <= 0)
+	if (attribute_read_name(root, name_path, chip, sizeof chip) <= 0)
 		snprintf(chip, sizeof chip, "hwmon");
 	while (r == 0 && (entry = readdir(folder)))
 		r = add_input(root, path, chip, entry->d_name, catalog);

@@ -8,13 +8,17 @@ dist_man_MANS += doc/man/devbus-sensor.8
 	%D%/attribute.c %D%/attribute.h \
 	%D%/catalog.c %D%/catalog.h \
 	%D%/hwmon.c \
+	%D%/iio.c \
 	%D%/message.c %D%/message.h \
 	%D%/naming.c \
+	%D%/net.c \
 	%D%/proc.c \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/sampler.c %D%/sampler.h \
 	%D%/sensor.c %D%/sensor.h \
+	%D%/source.c \
 	%D%/thermal.c \
+	%D%/w1.c \
 	%D%/window.c %D%/window.h
 
 %C%_devbus_sensor_SOURCES = %D%/main.c
@@ -32,5 +36,7 @@ endif
 
 EXTRA_DIST += \
 	tests/data/sensor-root/README \
+	tests/data/sensor-root/am335x-controller.tree \
 	tests/data/sensor-root/arm-gateway.tree \
+	tests/data/sensor-root/pi-weather.tree \
 	tests/data/sensor-root/x86-industrial.tree

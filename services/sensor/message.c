@@ -104,7 +104,7 @@ struct devbus_json *message_sensor(const struct sensor *sensor)
 	put_text(&builder, "id", sensor->id);
 	put_text(&builder, "unit", sensor->quantity->unit);
 	put_text(&builder, "kind", sensor->quantity->kind);
-	put_text(&builder, "source", sensor->source);
+	put_text(&builder, "source", sensor->source.path);
 	put_text(&builder, "label", sensor->label);
 	return end(&builder);
 }

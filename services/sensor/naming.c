@@ -62,21 +62,21 @@ static int compare(const void *left, const void *right)
 
 	if ((order = strcmp(a->chip, b->chip)) != 0 || (order = strcmp(a->device, b->device)) != 0)
 		return order;
-	return strverscmp(a->source, b->source);
+	return strverscmp(a->source.path, b->source.path);
 }
 
 static size_t folder_length(const struct sensor *sensor)
 {
-	const char *slash = strrchr(sensor->source, '/');
+	const char *slash = strrchr(sensor->source.path, '/');
 
-	return slash ? (size_t)(slash - sensor->source) : 0;
+	return slash ? (size_t)(slash - sensor->source.path) : 0;
 }
 
 static bool same_folder(const struct sensor *a, const struct sensor *b)
 {
 	size_t length = folder_length(a);
 
-	return length == folder_length(b) && memcmp(a->source, b->source, length) == 0;
+	return length == folder_length(b) && memcmp(a->source.path, b->source.path, length) == 0;
 }
 
 /* Whether another chip calls itself the same. */
@@ -98,10 +98,11 @@ static bool id_taken(const struct sensor *sensors, size_t count, size_t i)
 
 static void name(struct sensor *sensor, bool with_device, bool with_attribute)
 {
-	const char *label = sensor->label[0] ? sensor->label : sensor->attribute;
+	const char *label = sensor->label[0] ? sensor->label : sensor->source.attribute;
 
-	make_id(sensor->id, (const char *const[]) { sensor->chip, with_device ? sensor->device : "", label,
-				    with_attribute && sensor->label[0] ? sensor->attribute : "", NULL });
+	make_id(sensor->id,
+		(const char *const[]) { sensor->chip, with_device ? sensor->device : "", label,
+			with_attribute && sensor->label[0] ? sensor->source.attribute : "", NULL });
 }
 
 /* The last resort: -2, -3 ... until no other has it. */

@@ -23,5 +23,22 @@ extern const struct quantity quantity_load;
 extern const struct quantity quantity_memory; /* kernel: KiB */
 extern const struct quantity quantity_space; /* statvfs(3): bytes */
 extern const struct quantity quantity_uptime; /* kernel: s */
+extern const struct quantity quantity_energy; /* kernel: 1/1000000 J */
+extern const struct quantity quantity_traffic; /* kernel: bytes since the interface is there */
+extern const struct quantity quantity_failures; /* kernel: a count of errors */
+extern const struct quantity
+	quantity_other; /* what a file or a program says, in a unit that the configuration names */
+
+/* The same things as IIO counts them. */
+extern const struct quantity quantity_iio_power; /* kernel: 1/1000 W */
+extern const struct quantity quantity_iio_resistance; /* kernel: Ohm */
+extern const struct quantity quantity_iio_capacitance; /* kernel: nF */
+extern const struct quantity quantity_iio_pressure; /* kernel: kPa */
+extern const struct quantity quantity_iio_illuminance; /* kernel: lx */
+extern const struct quantity quantity_iio_acceleration; /* kernel: m/s2 */
+extern const struct quantity quantity_iio_magnetic; /* kernel: Gauss */
+extern const struct quantity quantity_iio_concentration; /* kernel: percent */
+extern const struct quantity quantity_iio_distance; /* kernel: m */
+extern const struct quantity quantity_iio_conductivity; /* kernel: S/m */
 
 #endif

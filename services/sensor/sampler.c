@@ -111,7 +111,7 @@ struct reading sampler_read(const struct sampler *sampler, const struct sensor *
 {
 	struct reading reading = { 0 };
 
-	reading.error = sensor->read(sampler->root, sensor, &reading.value);
+	reading.error = sensor->source.read(sampler->root, &sensor->source, &reading.value);
 	return reading;
 }
 

@@ -71,7 +71,7 @@ static void on_state(void *userdata, const struct sensor *sensor, const struct r
 	devbus_time(time);
 	publish(userdata, DEVBUS_STATE, sensor->id, message_state(sensor, reading, time));
 	if (reading->error)
-		devbus_log(DEVBUS_LOG_DEBUG, "%s (%s): %s", sensor->id, sensor->source,
+		devbus_log(DEVBUS_LOG_DEBUG, "%s (%s): %s", sensor->id, sensor->source.path,
 			reading_problem(reading));
 }
 

@@ -8,40 +8,25 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-
-static int read_zone(int root, const struct sensor *sensor, double *ret_value)
-{
-	double raw;
-	int r = attribute_read_number(root, sensor->source, &raw);
-
-	if (r == 0)
-		*ret_value = raw / sensor->quantity->divisor;
-	return r;
-}
+#include <unistd.h>
 
 static int scan_zone(int root, const char *folder, struct catalog *catalog)
 {
 	char type[SENSOR_TEXT_SIZE - 8], path[SENSOR_PATH_SIZE];
-	double value;
 
 	snprintf(path, sizeof path, "%s/type", folder);
-	if (attribute_read_line(root, path, type, sizeof type) <= 0)
+	if (attribute_read_name(root, path, type, sizeof type) <= 0)
 		snprintf(type, sizeof type, "zone");
 	snprintf(path, sizeof path, "%s/temp", folder);
-	/* Zones without a `temp` exist; one that fails for another reason is shown as failing. */
-	if (attribute_read_number(root, path, &value) == -ENOENT)
+	if (faccessat(root, path, F_OK, 0) < 0) /* zones without it exist */
 		return 0;
-	struct sensor *sensor = catalog_add(catalog);
+	struct sensor *sensor = catalog_add(catalog, &quantity_temperature, source_read_number, path, 0);
 
 	if (!sensor)
 		return -ENOMEM;
-	sensor->quantity = &quantity_temperature;
-	sensor->read = read_zone;
-	memcpy(sensor->source, path, sizeof path);
 	snprintf(sensor->chip, sizeof sensor->chip, "thermal-%s", type);
 	catalog_device(root, folder, sensor->device);
-	snprintf(sensor->attribute, sizeof sensor->attribute, "temp");
+	snprintf(sensor->source.attribute, sizeof sensor->source.attribute, "temp");
 	return 0;
 }
 
