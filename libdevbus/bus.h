@@ -183,6 +183,8 @@ void calls_connected(struct devbus *bus);
 void calls_lost(struct devbus *bus); /* after outbox_lost() */
 void calls_free(struct devbus *bus);
 size_t calls_pending(const struct devbus *bus);
+/* As devbus_call(), with the reply topic that nobody else may read, not even `monitor` (protocol 7.5). */
+int call_for_secret(struct devbus *bus, const struct devbus_call *from, uint64_t *ret_id);
 
 /* ---- serve.c, command-tell.c */
 void commands_closing(struct devbus *bus); /* the last chance for final states that the disk refused */

@@ -23,6 +23,7 @@ struct call {
 	struct correlation correlation;
 	int64_t deadline_ms;
 	bool queued, sent; /* given to the outbox; taken by the link */
+	const char *reply_topic; /* one of the bus's two */
 	char topic[TOPIC_SIZE];
 	char *payload; /* until it is sent */
 	devbus_outcome_handler *handler;
@@ -33,8 +34,10 @@ struct calls {
 	struct call *first;
 	size_t count;
 	uint64_t run, last_id;
-	char reply_topic[TOPIC_SIZE];
-	bool subscribed;
+	struct reply {
+		char topic[TOPIC_SIZE];
+		bool subscribed;
+	} open, secret;
 	struct loop_timer *deadline;
 };
 
@@ -178,7 +181,7 @@ static void send_call(struct devbus *bus, struct call *call)
 				.topic = call->topic,
 				.payload = call->payload,
 				.payload_size = strlen(call->payload),
-				.response_topic = bus->calls->reply_topic,
+				.response_topic = call->reply_topic,
 				.correlation = &call->correlation,
 				.correlation_size = sizeof call->correlation,
 			},
@@ -201,15 +204,14 @@ void calls_connected(struct devbus *bus)
 			send_call(bus, call);
 }
 
-static int listen(struct devbus *bus)
+static int listen(struct devbus *bus, struct reply *reply)
 {
-	struct calls *calls = bus->calls;
 	int r;
 
-	if (calls->subscribed)
+	if (reply->subscribed)
 		return 0;
-	r = bus_subscribe(bus, &(struct link_filter) { .filter = calls->reply_topic }, on_reply, NULL, NULL);
-	calls->subscribed = r == 0;
+	r = bus_subscribe(bus, &(struct link_filter) { .filter = reply->topic }, on_reply, NULL, NULL);
+	reply->subscribed = r == 0;
 	return r;
 }
 
@@ -267,7 +269,7 @@ static int add(struct devbus *bus, const struct devbus_call *from, char *payload
 	return 0;
 }
 
-int devbus_call(struct devbus *bus, const struct devbus_call *from, uint64_t *ret_id)
+static int make(struct devbus *bus, const struct devbus_call *from, struct reply *reply, uint64_t *ret_id)
 {
 	struct call *call = NULL;
 	char *payload;
@@ -277,13 +279,14 @@ int devbus_call(struct devbus *bus, const struct devbus_call *from, uint64_t *re
 		return r;
 	r = check(bus, from, payload);
 	if (r == 0)
-		r = listen(bus);
+		r = listen(bus, reply);
 	if (r == 0)
 		r = add(bus, from, payload, &call);
 	if (r < 0) {
 		free(payload);
 		return r;
 	}
+	call->reply_topic = reply->topic;
 	bus->stats.calls_made++;
 	/* While the subscription to answers is under way, so is the call: both go through the link in order. */
 	if (bus->connected)
@@ -292,6 +295,16 @@ int devbus_call(struct devbus *bus, const struct devbus_call *from, uint64_t *re
 	if (ret_id)
 		*ret_id = call->correlation.id;
 	return 0;
+}
+
+int devbus_call(struct devbus *bus, const struct devbus_call *from, uint64_t *ret_id)
+{
+	return make(bus, from, &bus->calls->open, ret_id);
+}
+
+int call_for_secret(struct devbus *bus, const struct devbus_call *from, uint64_t *ret_id)
+{
+	return make(bus, from, &bus->calls->secret, ret_id);
 }
 
 int devbus_cancel(struct devbus *bus, uint64_t id)
@@ -360,7 +373,9 @@ int calls_new(struct devbus *bus)
 	if (getrandom(&bus->calls->run, sizeof bus->calls->run, 0) != sizeof bus->calls->run)
 		return -EIO;
 	snprintf(run, sizeof run, "%016" PRIx64, bus->calls->run);
-	r = topic_make(bus->calls->reply_topic, "service", bus->settings.user, "reply", run);
+	r = topic_make(bus->calls->open.topic, "service", bus->settings.user, "reply", run);
+	if (r == 0)
+		r = topic_make(bus->calls->secret.topic, "service", bus->settings.user, "reply", "secrets");
 	if (r < 0) {
 		log_error("user = %s: write a name of [a-z0-9_-]{1,64}; answers come to service/<user>/reply",
 			bus->settings.user);

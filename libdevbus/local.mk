@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libcore.la
 
 devbusincludedir = $(includedir)/devbus
 devbusinclude_HEADERS = \
+	include/devbus/config.h \
 	include/devbus/devbus.h \
 	include/devbus/error.h \
 	include/devbus/field.h \
@@ -68,6 +69,7 @@ libdevbus_floor3 = \
 	%D%/command-resume.c \
 	%D%/command-tell.c \
 	%D%/config.c \
+	%D%/config-secret.c %D%/config-secret.h \
 	%D%/devbus.c \
 	%D%/durable.c %D%/durable.h \
 	%D%/durable-write.c \

@@ -235,3 +235,8 @@ struct devbus *devbus_request_bus(const struct devbus_request *request)
 {
 	return request->bus;
 }
+
+const char *devbus_request_reply_topic(const struct devbus_request *request)
+{
+	return request->response_topic;
+}

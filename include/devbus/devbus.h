@@ -21,6 +21,7 @@
 #ifndef DEVBUS_DEVBUS_H
 #define DEVBUS_DEVBUS_H
 
+#include <devbus/config.h>
 #include <devbus/error.h>
 #include <devbus/field.h>
 #include <devbus/file.h>
@@ -136,20 +137,6 @@ const char *devbus_state_dir(const struct devbus *bus);
  */
 int devbus_settings(struct devbus *bus, const struct devbus_field *fields, void *value);
 
-/* ---------------------------------------- configuration */
-
-/*
- * The service's section of the device's configuration, kept by the service `config` and changed at run time by the
- * cloud (config/set). Publishes the table as a JSON Schema (state `schema`), so that `config` can check values before it takes
- * them, and calls @handler with the struct (borrowed until it returns) at each change, first when the section arrives after a
- * connect; until then the caller goes by devbus_fields_initial(). Values that do not fit are refused as a whole,
- * logged and shown as "degraded"; the ones in force stay. Once per bus.
- * Returns 0, -EALREADY, -EPERM (a caller) or -ENOMEM.
- */
-typedef void devbus_config_handler(struct devbus *bus, const void *values, void *userdata);
-int devbus_config(struct devbus *bus, const struct devbus_field *fields, size_t size,
-	devbus_config_handler *handler, void *userdata);
-
 /* ---------------------------------------- methods and commands */
 
 /*
@@ -220,6 +207,12 @@ int devbus_progress(struct devbus_request *request, int percent, const char *ste
 const char *devbus_request_id(const struct devbus_request *request);
 const char *devbus_request_method(const struct devbus_request *request);
 struct devbus *devbus_request_bus(const struct devbus_request *request);
+
+/*
+ * Where the answer goes, service/<caller>/reply/..., borrowed while the request lives; NULL: to the cloud. Only <caller> may read there
+ * (protocol 5.5): so one may ask in another's name, but then the other gets the answer.
+ */
+const char *devbus_request_reply_topic(const struct devbus_request *request);
 
 /* ---------------------------------------- publish and subscribe */
 

@@ -124,22 +124,13 @@ static int apply(struct service *service, const struct config *config)
 	return 0;
 }
 
-static void on_config(struct devbus *bus, const void *values, void *userdata)
+static int on_config(struct devbus *bus, const void *values, void *userdata)
 {
 	const struct config *config = values;
-	int r;
 
-	if (config->report_interval_ms < config->sample_interval_ms) {
-		devbus_log(DEVBUS_LOG_ERROR, "configuration: report_interval_ms is below sample_interval_ms");
-		devbus_degraded(bus, "configuration refused: report_interval_ms is below sample_interval_ms");
-		return;
-	}
-	if ((r = apply(userdata, config)) < 0) {
-		devbus_log(DEVBUS_LOG_ERROR, "configuration: %s", strerror(-r));
-		devbus_degraded(bus, "the configuration could not be applied: out of memory");
-		return;
-	}
-	devbus_degraded(bus, NULL);
+	if (config->report_interval_ms < config->sample_interval_ms)
+		return devbus_config_refuse(bus, "report_interval_ms is below sample_interval_ms");
+	return apply(userdata, config);
 }
 
 struct read_args {
@@ -240,14 +231,10 @@ static int open_sampler(struct service *service)
 
 static int serve(struct service *service)
 {
-	struct config config;
-	int r;
+	int r = devbus_serve(service->bus, methods, service);
 
-	devbus_fields_initial(config_fields, &config);
-	if ((r = devbus_serve(service->bus, methods, service)) < 0 ||
-		(r = devbus_config(service->bus, config_fields, sizeof config, on_config, service)) < 0)
-		return r;
-	return apply(service, &config);
+	return r < 0 ? r
+		     : devbus_config(service->bus, config_fields, sizeof(struct config), on_config, service);
 }
 
 int sensor_start(struct devbus *bus, void **ret_service)

@@ -225,13 +225,14 @@ static const struct devbus_method methods[] = {
 
 /* ---- the process */
 
-static void on_configuration(struct devbus *bus, const void *values, void *userdata)
+static int on_configuration(struct devbus *bus, const void *values, void *userdata)
 {
 	struct probe *self = userdata;
 
 	(void)bus;
 	self->health.configuration = *(const struct configuration *)values;
 	self->health.configured++;
+	return 0;
 }
 
 static void turn(struct devbus *bus, void *userdata)
@@ -308,7 +309,6 @@ static int set_up(const char *name)
 {
 	int r = devbus_open_with(&(struct devbus_options) { .name = name, .version = "7.8.9" }, &probe.bus);
 
-	devbus_fields_initial(configuration_fields, &probe.health.configuration);
 	probe.last_turn_ms = now_us() / 1000;
 	if (r == 0)
 		r = devbus_settings(probe.bus, own_fields, &probe.health.own);

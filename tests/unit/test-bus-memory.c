@@ -59,9 +59,10 @@ static void on_message(struct devbus *bus, const struct devbus_message *message,
 	(void)bus, (void)userdata, (void)message;
 }
 
-static void on_values(struct devbus *bus, const void *values, void *userdata)
+static int on_values(struct devbus *bus, const void *values, void *userdata)
 {
 	(void)bus, (void)userdata, (void)values;
+	return 0;
 }
 
 static void on_timer(struct devbus *bus, void *userdata)

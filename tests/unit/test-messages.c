@@ -3,11 +3,12 @@
 #include "subscribe-kit.h"
 #include <errno.h>
 
-static void on_config(struct devbus *bus, const void *values, void *userdata)
+static int on_config(struct devbus *bus, const void *values, void *userdata)
 {
 	(void)bus, (void)userdata;
-	ck_assert_int_eq(((const struct value *)values)->number, 1);
-	note("C", "service/config/state/unit", "");
+	if (((const struct value *)values)->number > 0)
+		note("C", "service/config/state/unit", "");
+	return 0;
 }
 
 /* ---- delivering */
@@ -117,7 +118,7 @@ START_TEST(test_one_filter_twice)
 	ck_assert_int_eq(devbus_unsubscribe(kit.bus, filter), 0);
 	kit_settle();
 	ck_assert_uint_eq(fake_link_count(FAKE_UNSUBSCRIBE, NULL), 0); /* the other one still wants it */
-	fake_link_deliver_text(filter, "{\"values\":{\"number\":1}}");
+	fake_link_deliver_text(filter, "{\"values\":{\"number\":2}}");
 	ck_assert_ptr_nonnull(strstr(heard, "C:"));
 	ck_assert_ptr_null(strstr(heard, "u:"));
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/*
+ * A section is a retained topic, which whoever may read it reads for ever. So a secret is not in it: its owner asks `config` for
+ * it, in an answer that only the owner may read, or systemd hands it over (systemd.exec(5), LoadCredential=).
+ */
+#include "config-secret.h"
+#include "error.h"
+#include "field.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* No field holds more text than this in practice; systemd allows 1 MiB. */
+#define CREDENTIAL_MAX 4096
+
+static const struct devbus_field *next_secret(const struct devbus_field *field)
+{
+	while (field && field->name && !(field->flags & DEVBUS_SECRET))
+		field++;
+	return field && field->name ? field : NULL;
+}
+
+static bool is_place(const struct devbus_json *values, const char *name)
+{
+	const char *text = devbus_json_string(devbus_json_get(values, name));
+
+	return text && strcmp(text, CONFIG_PLACEHOLDER) == 0;
+}
+
+bool config_has_places(const struct devbus_field *fields, const struct devbus_json *values)
+{
+	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1))
+		if (is_place(values, field->name))
+			return true;
+	return false;
+}
+
+int config_fill_places(
+	const struct devbus_field *fields, struct devbus_json *values, const struct devbus_json *secrets)
+{
+	int r = 0;
+
+	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1)) {
+		const struct devbus_json *secret = devbus_json_get(secrets, field->name);
+
+		if (!is_place(values, field->name))
+			continue;
+		if (secret)
+			r = devbus_json_set(values, field->name, devbus_json_copy(secret));
+		else
+			devbus_json_remove(values, field->name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- credentials */
+
+/* The first line of the file. 0, -ENOENT, -EFBIG or another negative errno. */
+static int read_line(const char *path, char text[CREDENTIAL_MAX + 1])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, CREDENTIAL_MAX + 1);
+	int r = size < 0 ? -errno : size > CREDENTIAL_MAX ? -EFBIG : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (r < 0)
+		return r;
+	text[size] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	return 0;
+}
+
+static int read_one(
+	const struct devbus_field *field, const char *folder, void *value, struct devbus_error *ret_error)
+{
+	char path[PATH_MAX], text[CREDENTIAL_MAX + 1];
+	int r = -ENAMETOOLONG;
+
+	if (snprintf(path, sizeof path, "%s/config.%s", folder, field->name) < (int)sizeof path)
+		r = read_line(path, text);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = field_read_text(field, text, value, NULL);
+	explicit_bzero(text, sizeof text);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	error_set(ret_error, DEVBUS_E_INVALID_ARGS, "the credential config.%s is not valid: %s", field->name,
+		strerror(-r));
+	return -EINVAL;
+}
+
+int config_read_credentials(const struct devbus_field *fields, const struct devbus_json *values, void *value,
+	struct devbus_error *ret_error)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	int r = 0;
+
+	if (!folder)
+		return 0;
+	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1))
+		if (r == 0 && !devbus_json_get(values, field->name))
+			r = read_one(field, folder, value, ret_error);
+	return r;
+}
