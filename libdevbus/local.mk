@@ -65,6 +65,7 @@ libdevbus_floor2 = \
 libdevbus_floor3 = \
 	%D%/bus.c %D%/bus.h \
 	%D%/call.c \
+	%D%/call-wait.c \
 	%D%/command.c %D%/command.h \
 	%D%/command-resume.c \
 	%D%/command-tell.c \
