@@ -22,6 +22,13 @@ static void count_dropped(struct devbus *bus, const struct store_drop *dropped)
 	outbox_give_back_dropped(bus->outbox, true, dropped->count + dropped->told);
 }
 
+/* Events for which nothing may go: as lost as one that went. A state of a command is told in another way. */
+static void count_refused(struct devbus *bus, const struct store_event *event, size_t count, int r)
+{
+	if (r == -ENOBUFS && event->class != OUTBOX_COMMAND)
+		count_dropped(bus, &(struct store_drop) { .count = count });
+}
+
 int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 {
 	size_t limit = bus->settings.outbox_limit_bytes;
@@ -84,6 +91,7 @@ static int write_batch(struct devbus *bus)
 	if (r == 0)
 		r = store_events_add(bus->store, durable->batch, durable->batch_count);
 	note_write(bus, r);
+	count_refused(bus, durable->batch, durable->batch_count, r);
 	if (r < 0) {
 		give_up_batch(bus);
 		return r;
@@ -125,6 +133,7 @@ static int write_one(struct devbus *bus, const struct store_event *event)
 	if (r == 0)
 		r = store_events_add(bus->store, event, 1);
 	note_write(bus, r);
+	count_refused(bus, event, 1, r);
 	if (r == 0)
 		durable_send(bus);
 	return r;
