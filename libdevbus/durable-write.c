@@ -105,6 +105,8 @@ static int add_to_batch(struct durable *durable, const struct store_event *event
 {
 	struct store_event copy = *event;
 
+	if (durable->batch_bytes + store_event_bytes(event) > DURABLE_BATCH_BYTES_MAX)
+		return -E2BIG;
 	if (durable->batch_count == durable->batch_room) {
 		size_t room = durable->batch_room ? 2 * durable->batch_room : 16;
 		struct store_event *grown = realloc(durable->batch, room * sizeof *grown);

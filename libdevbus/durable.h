@@ -8,6 +8,9 @@
 
 #include "bus.h"
 
+/* How large an open batch may become, in memory. */
+enum { DURABLE_BATCH_BYTES_MAX = 1024 * 1024 };
+
 /* An event between the window and the local broker's acknowledgement. */
 struct sent {
 	struct sent *next;
@@ -52,8 +55,8 @@ void durable_free(struct devbus *bus);
 
 /*
  * Adds `stream` and `seq` to @object (taken, also on failure) and writes it to disk, or to the batch that is open. When the
- * outbox is full, the oldest events of a class that is not above @class make room. 0, -EMSGSIZE, -ENOBUFS or a negative errno of the
- * store.
+ * outbox is full, the oldest events of a class that is not above @class make room. 0, -EMSGSIZE, -E2BIG (the batch is full),
+ * -ENOBUFS or a negative errno of the store.
  */
 int durable_publish(
 	struct devbus *bus, enum outbox_class class, const char *topic, struct devbus_json *object);

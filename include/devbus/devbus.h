@@ -248,9 +248,9 @@ typedef void devbus_echo_handler(struct devbus *bus, int64_t took_ms, void *user
 int devbus_echo(struct devbus *bus, uint32_t timeout_ms, devbus_echo_handler *handler, void *userdata);
 
 /*
- * Several durable events in one write to disk, which is what a write costs: between the two, devbus_publish() only takes them; all of
- * them are on disk when devbus_batch_commit() returns 0, or none; only a command in between writes those taken so far.
- * Returns 0, -EPERM (a caller), -EINVAL (no batch is open) or what devbus_publish() would have returned.
+ * Several durable events in one write to disk, which is what a write costs: between the two, devbus_publish() only takes them, up to
+ * 1 MiB (-E2BIG: commit first); all of them are on disk when devbus_batch_commit() returns 0, or none; only a command in between writes
+ * those taken so far. Returns 0, -EPERM (a caller), -EINVAL (no batch is open) or what devbus_publish() would have returned.
  */
 int devbus_batch_begin(struct devbus *bus);
 int devbus_batch_commit(struct devbus *bus);

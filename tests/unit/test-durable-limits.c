@@ -274,6 +274,31 @@ START_TEST(test_batch_with_one_too_large)
 }
 END_TEST
 
+/* It is in memory until it is committed: so there is an end to it. */
+START_TEST(test_batch_that_is_too_large)
+{
+	enum { SIZE = 50000 };
+	size_t taken = 0;
+	int r;
+
+	kit_setting("outbox_limit_bytes", "16777216");
+	kit_start();
+	ck_assert_int_eq(devbus_batch_begin(kit.bus), 0);
+	while ((r = publish_one(DEVBUS_CLOUD_DURABLE, SIZE)) == 0)
+		ck_assert_uint_le(++taken, DURABLE_BATCH_BYTES_MAX / SIZE);
+	ck_assert_int_eq(r, -E2BIG);
+	ck_assert_uint_ge(taken, DURABLE_BATCH_BYTES_MAX / (SIZE + 300));
+	ck_assert_int_eq(devbus_batch_commit(kit.bus), 0);
+	assert_waiting(taken);
+	ck_assert_int_eq(devbus_batch_begin(kit.bus), 0);
+	publish_durable(1);
+	ck_assert_int_eq(devbus_batch_commit(kit.bus), 0);
+	assert_waiting(taken + 1);
+	ck_assert_uint_eq(store_next_seq(kit.bus->store), taken + 2);
+	ck_assert_uint_eq(kit.bus->stats.events_dropped, 0);
+}
+END_TEST
+
 static const struct {
 	const char *name, *payload;
 	int events;
@@ -541,6 +566,7 @@ int main(void)
 	tcase_add_test(all, test_batch_on_a_full_disk);
 	tcase_add_test(all, test_batch_of_one_that_died);
 	tcase_add_test(all, test_batch_with_one_too_large);
+	tcase_add_test(all, test_batch_that_is_too_large);
 	tcase_add_loop_test(all, test_command_inside_a_batch, 0, LENGTH(inside));
 	tcase_add_test(all, test_batch_that_failed_in_the_middle);
 	tcase_add_test(all, test_drops_outlive_a_batch_that_failed);
