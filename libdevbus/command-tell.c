@@ -152,35 +152,29 @@ int command_progress(struct devbus_request *request, int percent, const char *st
 
 /* ---- final states, which must not get lost: the work is done, and would be taken for unfinished after a restart */
 
-static int tell_final(struct devbus_request *request, const struct final *final)
+static int tell_final(struct devbus_request *request)
 {
+	const struct final *final = &request->final;
+
 	return tell(request, &(struct envelope_event) {
-				     .phase = final->code ? ENVELOPE_FAILED : ENVELOPE_SUCCEEDED,
+				     .phase = final->result ? ENVELOPE_SUCCEEDED : ENVELOPE_FAILED,
 				     .result = final->result,
-				     .error_code = final->code,
-				     .error_message = final->message,
+				     .error_code = final->result ? NULL : final->error.code,
+				     .error_message = final->result ? NULL : final->error.message,
 			     });
 }
 
-static bool disk_refused(int r)
+/* Memory and disks recover; a result that is too large stays too large. */
+static bool may_work_later(int r)
 {
-	return r < 0 && r != -EMSGSIZE && r != -ENOMEM;
-}
-
-static void clear_final(const struct final *final)
-{
-	devbus_json_free(final->result);
-	free(final->code);
-	free(final->message);
+	return r < 0 && r != -EMSGSIZE;
 }
 
 void command_forget_final(struct devbus_request *request)
 {
-	if (!request->final)
-		return;
-	clear_final(request->final);
-	free(request->final);
-	request->final = NULL;
+	devbus_json_free(request->final.result);
+	request->final.result = NULL;
+	request->final.waits = false;
 }
 
 void command_retry_finals(void *userdata)
@@ -191,9 +185,9 @@ void command_retry_finals(void *userdata)
 
 	for (struct devbus_request *request = bus->server->pending; request; request = next) {
 		next = request->next;
-		if (!request->final)
+		if (!request->final.waits)
 			continue;
-		if (disk_refused(tell_final(request, request->final)))
+		if (may_work_later(tell_final(request)))
 			left = true;
 		else
 			request_free(request);
@@ -208,18 +202,20 @@ void commands_closing(struct devbus *bus)
 		command_retry_finals(bus);
 }
 
-/* Takes what is in @final. DOOR_KEPT: the disk refuses it for now. */
-static int finish(struct devbus_request *request, const struct final *final)
+/* Takes @result; NULL: it failed with request->final.error. DOOR_KEPT: it cannot be written now. */
+static int finish(struct devbus_request *request, struct devbus_json *result)
 {
-	int r = tell_final(request, final);
+	int r;
 
+	request->final.result = result;
+	r = tell_final(request);
 	/* What was not accepted was not promised; its arguments are gone when the handler returns. */
-	if (request->accepted && disk_refused(r) && (request->final = malloc(sizeof *final))) {
-		*request->final = *final;
+	if (request->accepted && may_work_later(r)) {
+		request->final.waits = true;
 		loop_timer_set(request->bus->server->retry, loop_now_ms(request->bus->loop) + RETRY_MS);
 		return DOOR_KEPT;
 	}
-	clear_final(final);
+	command_forget_final(request);
 	return r;
 }
 
@@ -246,12 +242,13 @@ static int command_fail(struct devbus_request *request, const char *code, const 
 {
 	if (!request->accepted)
 		return reject(request, code, message);
-	return finish(request, &(struct final) { .code = strdup(code), .message = strdup(message) });
+	error_set(&request->final.error, code, "%s", message);
+	return finish(request, NULL);
 }
 
 static int command_succeed(struct devbus_request *request, struct devbus_json *result)
 {
-	int r = finish(request, &(struct final) { .result = result });
+	int r = finish(request, result);
 
 	if (r == -EMSGSIZE)
 		r = command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");

@@ -16,7 +16,7 @@ void command_reject(
 void command_note_store(struct devbus *bus, int r);
 
 /*
- * A final state that the disk refuses is kept in memory and tried again each second; runs from the server's timer `retry`.
+ * A final state that cannot be written now is kept in the request and tried again each second; runs from the server's timer `retry`.
  * Dropped with the request.
  */
 void command_retry_finals(void *bus);

@@ -21,10 +21,11 @@ struct door {
 };
 extern const struct door command_door;
 
-/* What a command came to: a result, or a code word and a sentence. All owned. */
+/* What an accepted command came to. In the request itself: there is no room to fail for want of memory. */
 struct final {
-	struct devbus_json *result;
-	char *code, *message;
+	struct devbus_json *result; /* owned; NULL: it failed */
+	struct devbus_error error;
+	bool waits; /* the disk or the memory refuses to take it for now */
 };
 
 struct devbus_request {
@@ -44,8 +45,7 @@ struct devbus_request {
 	/* a command */
 	char id[ENVELOPE_ID_MAX + 1];
 	bool accepted;
-	struct final *
-		final; /* what it came to, while the disk refuses to take it; NULL: not yet known, or written */
+	struct final final;
 };
 
 /* Whether setting pending_calls_max allows one more; what was accepted before a restart is taken up in any case. */
