@@ -4,68 +4,85 @@
  * reboot that one of them ordered. They are not forgotten and not run again unnoticed (protocol 4.4).
  */
 #include "serve.h"
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A command that ends its service each time must not hold it down for ever. */
 enum { RESUMES_MAX = 5 };
 
+/* Whatever needs memory is made before the first function of the service runs: all are taken up, or none yet. */
 struct left {
 	struct left *next;
-	char id[ENVELOPE_ID_MAX + 1], method[TOPIC_LEVEL_MAX + 1];
-	char *args;
+	struct devbus_request *request;
+	struct devbus_json *args;
+	bool readable;
 };
 
 struct leftovers {
+	struct devbus *bus;
 	struct left *first, **end;
+	int r; /* a negative errno: some are missing */
 };
+
+static int collect_one(struct leftovers *leftovers, const struct store_command *record)
+{
+	struct left *left = calloc(1, sizeof *left);
+	int r;
+
+	if (!left)
+		return -ENOMEM;
+	*leftovers->end = left;
+	leftovers->end = &left->next;
+	r = request_new(leftovers->bus, &command_door, record->method, &left->request);
+	if (r < 0)
+		return r;
+	snprintf(left->request->id, sizeof left->request->id, "%s", record->id);
+	left->request->accepted = true;
+	left->request->method = server_method(leftovers->bus, left->request->name, true);
+	if (record->args)
+		r = devbus_json_parse(record->args, strlen(record->args), &left->args, NULL);
+	left->readable = r == 0;
+	return r == -ENOMEM ? r : 0;
+}
 
 static void collect(const struct store_command *record, void *userdata)
 {
 	struct leftovers *leftovers = userdata;
-	struct left *left = calloc(1, sizeof *left);
 
-	if (!left)
-		return; /* stays unfinished until the next start */
-	strncpy(left->id, record->id, sizeof left->id - 1);
-	strncpy(left->method, record->method, sizeof left->method - 1);
-	left->args = record->args ? strdup(record->args) : NULL;
-	*leftovers->end = left;
-	leftovers->end = &left->next;
+	if (leftovers->r == 0)
+		leftovers->r = collect_one(leftovers, record);
 }
 
 static void resume(struct devbus *bus, const struct left *left)
 {
-	struct devbus_request *request;
-	struct devbus_json *args = NULL;
 	unsigned times = 0;
-	int r;
+	int r = store_command_resumed(bus->store, left->request->id, &times);
 
-	if (request_new(bus, &command_door, left->method, &request) < 0)
-		return;
-	strcpy(request->id, left->id);
-	request->accepted = true;
-	request->method = server_method(bus, left->method, true);
-	r = store_command_resumed(bus->store, left->id, &times);
 	if (r == 0 && times > RESUMES_MAX)
-		devbus_fail(request, DEVBUS_E_INTERRUPTED,
+		devbus_fail(left->request, DEVBUS_E_INTERRUPTED,
 			"taken up %u times, and the service ended each time", times);
-	else if (left->args && devbus_json_parse(left->args, strlen(left->args), &args, NULL) < 0)
-		devbus_fail(request, DEVBUS_E_INTERRUPTED, "its arguments cannot be read any more");
+	else if (!left->readable)
+		devbus_fail(left->request, DEVBUS_E_INTERRUPTED, "its arguments cannot be read any more");
 	else
-		request_resume(request, args);
-	devbus_json_free(args);
+		request_resume(left->request, left->args);
 }
 
 int commands_resume(struct devbus *bus)
 {
-	struct leftovers leftovers = { NULL, &leftovers.first };
+	struct leftovers leftovers = { .bus = bus, .end = &leftovers.first };
 	int r = store_command_unfinished(bus->store, collect, &leftovers);
 
+	if (r == 0)
+		r = leftovers.r;
 	for (struct left *left; (left = leftovers.first);) {
 		leftovers.first = left->next;
-		resume(bus, left);
-		free(left->args);
+		if (r == 0)
+			resume(bus, left);
+		else if (left->request)
+			request_free(left->request);
+		devbus_json_free(left->args);
 		free(left);
 	}
 	return r;

@@ -18,6 +18,7 @@ enum { DAY_MS = 24 * 3600 * 1000, PRUNE_EVERY_MS = 3600 * 1000, PRUNE_SHARE = 8 
 struct known {
 	char method[TOPIC_LEVEL_MAX + 1];
 	char *args, *event;
+	int r; /* -ENOMEM: not copied */
 };
 
 static void copy_known(const struct store_command *record, void *userdata)
@@ -27,35 +28,48 @@ static void copy_known(const struct store_command *record, void *userdata)
 	strncpy(known->method, record->method, sizeof known->method - 1);
 	known->args = record->args ? strdup(record->args) : NULL;
 	known->event = strdup(record->event);
+	known->r = !known->event || (record->args && !known->args) ? -ENOMEM : 0;
 }
 
-/* No arguments and none in the object are the same. */
-static bool same_args(const char *known, const struct devbus_json *args)
+/* No arguments and none in the object are the same. 0 or -ENOMEM. */
+static int compare_args(const char *known, const struct devbus_json *args, bool *ret_same)
 {
 	struct devbus_json *object = NULL;
-	bool same;
+	int r = known ? devbus_json_parse(known, strlen(known), &object, NULL) : 0;
 
-	if (known && devbus_json_parse(known, strlen(known), &object, NULL) < 0)
-		return false;
-	same = devbus_json_equal(object, args) || devbus_json_count(object) + devbus_json_count(args) == 0;
+	if (r == -ENOMEM)
+		return r;
+	*ret_same = r == 0 && (devbus_json_equal(object, args) ||
+				      devbus_json_count(object) + devbus_json_count(args) == 0);
 	devbus_json_free(object);
-	return same;
+	return 0;
 }
 
-static void on_known(struct devbus *bus, const char *command, const struct envelope_command *envelope,
+static int on_known(struct devbus *bus, const char *command, const struct envelope_command *envelope,
 	const struct known *known)
 {
 	struct devbus_error error;
+	bool same = false;
+	int r = strcmp(known->method, command) == 0 ? compare_args(known->args, envelope->args, &same) : 0;
 
+	if (r < 0)
+		return r;
 	bus->stats.commands_repeated++;
-	if (strcmp(known->method, command) == 0 && same_args(known->args, envelope->args)) {
-		if (known->event)
-			command_publish(bus, command, known->event);
-		return;
+	if (same) {
+		command_publish(bus, command, known->event);
+		return 0;
 	}
 	error_set(
 		&error, DEVBUS_E_DUPLICATE_ID, "this id was used for %s with other arguments", known->method);
 	command_reject(bus, command, envelope->id, &error);
+	return 0;
+}
+
+/* Whether the id is known cannot be told, so any answer might be a lie; the sender repeats it until it hears something. */
+static void leave_unanswered(struct devbus *bus, const char *command, int r)
+{
+	log_error("a command %s is not answered: the journal cannot be read: %s", command, strerror(-r));
+	command_note_store(bus, r);
 }
 
 /* ---- commands that come in */
@@ -130,9 +144,13 @@ static void on_malformed(
 	struct devbus *bus, const char *command, const char *id, const struct devbus_error *error)
 {
 	struct devbus_request *request;
+	int r = id[0] ? store_command_find(bus->store, id, ignore_record, NULL) : 0;
 
-	if (!id[0] || store_command_find(bus->store, id, ignore_record, NULL) != -ENOENT ||
-		!request_may_come(bus) || make_room(bus) < 0 ||
+	if (r < 0 && r != -ENOENT) {
+		leave_unanswered(bus, command, r);
+		return;
+	}
+	if (r == 0 || !request_may_come(bus) || make_room(bus) < 0 ||
 		request_new(bus, &command_door, command, &request) < 0) {
 		command_reject(bus, command, id, error);
 		return;
@@ -155,16 +173,13 @@ static void on_object(struct devbus *bus, const char *command, const struct link
 	}
 	r = store_command_find(bus->store, envelope.id, copy_known, &known);
 	if (r == 0)
-		on_known(bus, command, &envelope, &known);
+		r = known.r < 0 ? known.r : on_known(bus, command, &envelope, &known);
 	free(known.args);
 	free(known.event);
-	if (r == -ENOENT) {
+	if (r == -ENOENT)
 		on_new(bus, command, message, &envelope);
-	} else if (r < 0) {
-		command_note_store(bus, r);
-		error_set(&error, DEVBUS_E_IO_ERROR, "the command journal cannot be read: %s", strerror(-r));
-		command_reject(bus, command, envelope.id, &error);
-	}
+	else if (r < 0)
+		leave_unanswered(bus, command, r);
 }
 
 /* No command: it has no id and no answer (protocol 6.5). */
@@ -234,9 +249,7 @@ int commands_open(struct devbus *bus)
 	if (r < 0)
 		return r;
 	prune(bus);
-	r = commands_resume(bus);
-	if (r == 0)
-		r = topic_make_filter(filter, "cloud", "command", bus->name, "+");
+	r = topic_make_filter(filter, "cloud", "command", bus->name, "+");
 	if (r == 0)
 		r = bus_subscribe(bus,
 			&(struct link_filter) { .filter = filter,
@@ -244,5 +257,10 @@ int commands_open(struct devbus *bus)
 				.retain_as_published = true,
 				.retained_only_if_new = true },
 			on_command, NULL, NULL);
+	if (r < 0)
+		return r;
+	r = commands_resume(bus);
+	if (r < 0)
+		bus_unsubscribe(bus, filter, on_command);
 	return r;
 }

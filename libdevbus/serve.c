@@ -332,6 +332,18 @@ static bool methods_valid(const struct devbus_method *methods)
 	return true;
 }
 
+void server_free(struct devbus *bus)
+{
+	if (!bus->server)
+		return;
+	loop_timer_free(bus->server->prune);
+	loop_timer_free(bus->server->retry);
+	while (bus->server->pending)
+		request_free(bus->server->pending);
+	free(bus->server);
+	bus->server = NULL;
+}
+
 int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *userdata)
 {
 	char filter[TOPIC_SIZE];
@@ -352,19 +364,13 @@ int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *
 	r = topic_make_filter(filter, "service", bus->name, "call", "+");
 	if (r == 0)
 		r = bus_subscribe(bus, &(struct link_filter) { .filter = filter }, on_call, NULL, NULL);
-	return r < 0 ? r : commands_open(bus);
-}
-
-void server_free(struct devbus *bus)
-{
-	if (!bus->server)
-		return;
-	loop_timer_free(bus->server->prune);
-	loop_timer_free(bus->server->retry);
-	while (bus->server->pending)
-		request_free(bus->server->pending);
-	free(bus->server);
-	bus->server = NULL;
+	if (r == 0)
+		r = commands_open(bus);
+	if (r < 0) { /* it may be tried again */
+		bus_unsubscribe(bus, filter, on_call);
+		server_free(bus);
+	}
+	return r;
 }
 
 size_t server_pending(const struct devbus *bus)
