@@ -16,7 +16,7 @@ struct scenario {
 };
 
 /* Each list ends with { 0 }. */
-extern const struct scenario value_scenarios[], disk_scenarios[];
+extern const struct scenario value_scenarios[], disk_scenarios[], command_scenarios[];
 
 /* Ends this life with a finding. Takes no memory while @condition holds. */
 #define hold(condition)                                                                                      \

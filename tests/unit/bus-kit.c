@@ -108,8 +108,7 @@ void kit_turn(int64_t ms)
 	kit_dispatch();
 }
 
-/* The bridge and the cloud behind it: tokens come back (protocol 6.5). */
-static void echo_tokens(void)
+void kit_echo_tokens(void)
 {
 	for (struct fake_record *token; (token = fake_link_take(FAKE_PUBLISH, "service/bridge/echo/unit"));)
 		fake_link_deliver(&(struct link_message) { .topic = "service/bridge/echoed/unit",
@@ -131,7 +130,7 @@ void kit_settle(void)
 			fake_link->link.events->writable(fake_link->link.userdata);
 		if (fake_link->connected) {
 			fake_link_acknowledge_all();
-			echo_tokens();
+			kit_echo_tokens();
 		}
 	} while (fake_link->count != before || fake_link->busy);
 }

@@ -38,6 +38,9 @@ void kit_dispatch(void);
 void kit_turn(int64_t ms); /* turns the clocks and dispatches */
 void kit_settle(void); /* until nothing is left to finish, send, acknowledge or echo through the bridge */
 
+/* The bridge and the cloud behind it: tokens that are on their way come back (protocol 6.5). */
+void kit_echo_tokens(void);
+
 /* A setting of the library, for the next open. */
 void kit_setting(const char *key, const char *value);
 
