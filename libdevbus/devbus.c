@@ -93,7 +93,7 @@ static int read_settings(struct devbus *bus, const struct devbus_options *option
 {
 	struct devbus_error error;
 	char password[PASSWORD_SIZE] = "";
-	int r = settings_read(bus->config_dir, bus->name, &bus->settings, &error);
+	int r = settings_read(options->config_dir, bus->name, &bus->settings, &error);
 
 	if (r == 0)
 		r = take_option(options->broker, bus->settings.broker, sizeof bus->settings.broker, &error);

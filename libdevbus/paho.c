@@ -9,6 +9,7 @@
 #include "socket.h"
 #include <MQTTClient.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,17 @@ bool paho_take_acknowledgement(struct paho *paho, struct paho_acknowledgement *r
 
 /* ---- connect */
 
+/* Paho says the same of a host without a broker and of a name without a host. */
+static bool name_is_known(const char *host)
+{
+	struct addrinfo *addresses;
+
+	if (getaddrinfo(host, NULL, NULL, &addresses) != 0)
+		return false;
+	freeaddrinfo(addresses);
+	return true;
+}
+
 static void explain(const struct link_options *options, int code, char reason[PAHO_REASON_SIZE])
 {
 	const char *why = NULL;
@@ -65,6 +77,8 @@ static void explain(const struct link_options *options, int code, char reason[PA
 		why = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
 	else if (code != MQTTCLIENT_FAILURE)
 		why = MQTTClient_strerror(code);
+	else if (!name_is_known(options->host))
+		why = "its name is not known: mend the setting broker, or DNS";
 	snprintf(reason, PAHO_REASON_SIZE, "cannot connect to the broker at %s:%u: %s", options->host,
 		(unsigned)options->port, why ? why : "nobody answers");
 }

@@ -118,13 +118,34 @@ static void find_credential(char path[PATH_MAX])
 		*path = '\0';
 }
 
-const char *settings_config_dir(const char *config_dir)
+/* The folder that somebody asked for; NULL: nobody did. */
+static const char *chosen_config_dir(const char *config_dir)
 {
 	const char *variable = getenv("DEVBUS_CONFIG_DIR");
 
 	if (config_dir)
 		return config_dir;
-	return variable && *variable ? variable : DEVBUS_CONFIG_DIR_DEFAULT;
+	return variable && *variable ? variable : NULL;
+}
+
+const char *settings_config_dir(const char *config_dir)
+{
+	const char *chosen = chosen_config_dir(config_dir);
+
+	return chosen ? chosen : DEVBUS_CONFIG_DIR_DEFAULT;
+}
+
+/* The one chosen at build time need not be there: then all settings have their defaults. */
+static int check_config_dir(const char *config_dir, struct devbus_error *ret_error)
+{
+	const char *chosen = chosen_config_dir(config_dir);
+	int r = chosen && access(chosen, X_OK) < 0 ? -errno : 0;
+
+	if (r < 0)
+		error_set(ret_error, DEVBUS_E_NOT_FOUND,
+			"the configuration folder %s: %s (--config-dir, DEVBUS_CONFIG_DIR)", chosen,
+			strerror(-r));
+	return r;
 }
 
 static int check_name(const char *name, struct devbus_error *ret_error)
@@ -149,6 +170,8 @@ int settings_read(const char *config_dir, const char *name, struct settings *ret
 	};
 	int r = check_name(name, ret_error);
 
+	if (r == 0)
+		r = check_config_dir(config_dir, ret_error);
 	if (r == 0)
 		r = settings_source_read(&source, ret_error);
 	if (r == 0)

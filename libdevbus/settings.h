@@ -39,8 +39,8 @@ struct settings {
 extern const struct devbus_field settings_fields[];
 
 /*
- * Reads the library's settings for service @name from @config_dir (NULL: $DEVBUS_CONFIG_DIR, else the built-in one). A missing
- * devbus.conf or NAME.conf is fine. Environment: DEVBUS_<KEY>, e.g. DEVBUS_BROKER, DEVBUS_STATE_DIR; an empty variable
+ * Reads the library's settings for service @name from @config_dir (NULL: $DEVBUS_CONFIG_DIR, else the built-in one, which need
+ * not be there). A missing devbus.conf or NAME.conf is fine. Environment: DEVBUS_<KEY>, e.g. DEVBUS_BROKER, DEVBUS_STATE_DIR; an empty variable
  * counts as not set. @ret_error names file and line (or the variable) and the remedy.
  * Returns 0, -EINVAL, -ENAMETOOLONG, -EFBIG (a file above 256 KiB), -ENOTSUP (not a file), -ENOMEM or a negative errno of
  * open(2) or read(2).

@@ -185,6 +185,7 @@ integration_tests = \
 	%D%/integration/test_calls.py \
 	%D%/integration/test_commands.py \
 	%D%/integration/test_faults.py \
+	%D%/integration/test_mistakes.py \
 	%D%/integration/test_provision.py \
 	%D%/integration/test_provision_files.py \
 	%D%/integration/test_settings.py \

@@ -30,6 +30,10 @@ state-dir|path||DIR|where the services keep theirs [OUTPUT/state]
 config-dir|path||DIR|where the folder of --output will be on the device, if elsewhere [OUTPUT]
 set|list||KEY=VALUE|a further setting of libdevbus for devbus.conf; may be repeated'
 
+# Those of libdevbus that do not follow from an option: devbus.conf(5)
+settings='clock_sync keepalive_s reconnect_min_ms reconnect_max_ms connect_timeout_s stop_timeout_ms queue_limit_bytes
+pending_calls_max journal_max journal_days outbox_limit_bytes outbox_hours confirm confirm_after_s'
+
 usage()
 {
 	echo "usage: devbus-provision --output DIR [options]"
@@ -253,6 +257,10 @@ check_setting() # KEY=VALUE
 	broker | user | password_file | device_id | state_dir | payload_limit_bytes | cloud_*)
 		refuse "--set $1" "this key follows from another option; see --help" ;;
 	"$1" | '' | *[!a-z0-9_]*) refuse "--set $1" "give KEY=VALUE, such as keepalive_s=5" ;;
+	esac
+	case " $(echo $settings) " in
+	*" ${1%%=*} "*) ;;
+	*) refuse "--set $1" "${1%%=*} is not a setting of the library; see devbus.conf(5)" ;;
 	esac
 	check_text "--set ${1%%=*}" "${1#*=}"
 }

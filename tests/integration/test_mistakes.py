@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""What people mistype: each mistake is named, and nothing is begun."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from device_kit import BUILD, Device, Probe, wait_for
+from provision_kit import SOURCE, run_provision
+
+TESTBED = BUILD / "tools" / "devbus-testbed"
+
+
+def run(*command, **environment):
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
+# --- the testbed ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("words, said", [
+    (["--bogus"], "--bogus: unknown option"),
+    (["up", "--bogus"], "--bogus: unknown option"),
+    (["up", "--bogus=1"], "--bogus: unknown option"),
+    (["up", "--profile"], "--profile needs a value"),
+    (["up", "--services-dir", "/nope"], "--services-dir /nope: there is no such folder"),
+    (["down", "--keepalive", "ten"], "--keepalive ten: give a number"),
+])
+def test_testbed(tmp_path, words, said):
+    done = run(TESTBED, *words, DEVBUS_TESTBED=str(tmp_path / "bed"))
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "bed").exists()
+
+
+# --- the generator --------------------------------------------------------------------------------------------------
+
+def settings_of_the_library():
+    return set(re.findall(r"DEVBUS_FIELD\(struct settings, (\w+)", (SOURCE / "libdevbus" / "settings.c").read_text()))
+
+
+def test_provision_refuses_what_the_library_would(tmp_path):
+    done = run_provision("--output", tmp_path / "etc", "--set", "keepalive=5")
+    assert done.returncode == 2 and "keepalive is not a setting of the library" in done.stderr
+    assert not (tmp_path / "etc").exists()
+
+
+def test_provision_knows_the_settings():
+    """Its list is the library's, less what follows from its own options."""
+    text = (SOURCE / "etc" / "provision" / "options.sh").read_text()
+    listed = set(re.search(r"^settings='([^']*)'", text, re.M)[1].split())
+    derived = {"broker", "user", "password_file", "device_id", "state_dir", "payload_limit_bytes", "cloud_broker", "cloud_prefix"}
+    assert listed == settings_of_the_library() - derived
+
+
+# --- services -------------------------------------------------------------------------------------------------------
+
+def test_no_such_config_dir(tmp_path):
+    for options, environment in ((["--config-dir", "/nope"], {}), ([], {"DEVBUS_CONFIG_DIR": "/nope"})):
+        done = run(BUILD / "services" / "config" / "devbus-config", *options, **environment, DEVBUS_STATE_DIR=str(tmp_path / "state"))
+        assert done.returncode == 1 and "/nope: No such file or directory" in done.stderr, done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_no_such_broker(tmp_path):
+    device = Device(tmp_path)
+    with Probe(device, DEVBUS_BROKER="no-such-host.invalid:1883") as probe:
+        wait_for("a word about the name", lambda: "no-such-host.invalid:1883: its name is not known" in probe.log())
