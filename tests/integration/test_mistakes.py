@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """What people mistype: each mistake is named, and nothing is begun."""
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -10,6 +14,7 @@ from device_kit import BUILD, Device, Probe, wait_for
 from provision_kit import SOURCE, run_provision
 
 TESTBED = BUILD / "tools" / "devbus-testbed"
+DEVBUSCTL = BUILD / "tools" / "devbusctl"
 
 
 def run(*command, **environment):
@@ -65,3 +70,32 @@ def test_no_such_broker(tmp_path):
     device = Device(tmp_path)
     with Probe(device, DEVBUS_BROKER="no-such-host.invalid:1883") as probe:
         wait_for("a word about the name", lambda: "no-such-host.invalid:1883: its name is not known" in probe.log())
+
+
+# --- the terminal ---------------------------------------------------------------------------------------------------
+
+def on_terminal(columns, *command):
+    """What is printed on a terminal so wide, without colours."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([*map(str, command)], stdout=slave, stderr=slave, stdin=subprocess.DEVNULL,
+                               env={**os.environ, "NO_COLOR": "1"})
+    os.close(slave)
+    text = b""
+    try:
+        while part := os.read(master, 65536):
+            text += part
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    os.close(master)
+    assert process.wait(10) == 0, text
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_describe_fits_the_terminal(tmp_path):
+    with Device(tmp_path) as device, Probe(device) as probe:
+        wait_for("the probe is online", lambda: "online" in run(DEVBUSCTL, "--config-dir", device.output, "status", "probe").stdout)
+        described = {columns: on_terminal(columns, DEVBUSCTL, "--config-dir", device.output, "describe", "probe") for columns in (80, 200)}
+        for columns, text in described.items():
+            assert max(len(line.rstrip()) for line in text.splitlines()) <= columns, text
+        assert described[80].split() == described[200].split()

@@ -47,7 +47,6 @@ static bool is_required(const struct devbus_json *schema, const char *name)
 static const struct {
 	const char *keyword, *before;
 } limits[] = {
-	{ "type", "" },
 	{ "minimum", " >= " },
 	{ "maximum", " <= " },
 	{ "maxLength", ", length <= " },
@@ -56,34 +55,74 @@ static const struct {
 	{ "default", ", default " },
 };
 
-static void print_limits(const struct pretty *pretty, const struct devbus_json *property)
+/* Where the text about an argument, or a method, stands and goes on. */
+enum { ARGUMENT_COLUMN = 27, METHOD_COLUMN = 36 };
+
+static int print_words(const struct pretty *pretty, const char *text, int column)
 {
-	if (!devbus_json_get(property, "type"))
-		fputs("any", pretty->out);
+	return pretty_words(pretty, PRETTY_PLAIN, text, column, ARGUMENT_COLUMN);
+}
+
+static int print_value(const struct pretty *pretty, const struct devbus_json *value, int column)
+{
+	char *text = devbus_json_print(value);
+
+	column = print_words(pretty, text ? text : "?", column);
+	free(text);
+	return column;
+}
+
+/* Choices are words of their own, so that a line can end between them. */
+static int print_choices(const struct pretty *pretty, const struct devbus_json *choices, int column)
+{
+	for (const struct devbus_json *choice = devbus_json_first(choices); choice;) {
+		column = print_value(pretty, choice, column);
+		choice = devbus_json_next(choice);
+		if (choice)
+			column = print_words(pretty, ", ", column);
+	}
+	return column;
+}
+
+static int print_limit(const struct pretty *pretty, const struct devbus_json *value, int column)
+{
+	if (devbus_json_type(value) == DEVBUS_JSON_ARRAY)
+		return print_choices(pretty, value, column);
+	return print_value(pretty, value, column);
+}
+
+static int print_limits(const struct pretty *pretty, const struct devbus_json *property)
+{
+	const char *type = text_of(property, "type");
+	int column = print_words(pretty, *type ? type : "any", ARGUMENT_COLUMN);
+
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
 		const struct devbus_json *value = devbus_json_get(property, limits[i].keyword);
+
 		if (!value)
 			continue;
-		char *text = devbus_json_print(value);
-		fputs(limits[i].before, pretty->out);
-		pretty_text(pretty, PRETTY_PLAIN, i == 0 ? text_of(property, "type") : text ? text : "", 0);
-		free(text);
+		column = print_words(pretty, limits[i].before, column);
+		column = print_limit(pretty, value, column);
 	}
+	return column;
 }
 
 static void print_argument(
 	const struct pretty *pretty, const struct devbus_json *schema, const struct devbus_json *property)
 {
 	const char *name = devbus_json_name(property), *description = text_of(property, "description");
+	int column;
 
 	fputs("      ", pretty->out);
 	pretty_text(pretty, PRETTY_NAME, name, 20);
 	fputc(' ', pretty->out);
-	print_limits(pretty, property);
-	fputs(is_required(schema, name) ? ", required\n" : "\n", pretty->out);
+	column = print_limits(pretty, property);
+	if (is_required(schema, name))
+		pretty_words(pretty, PRETTY_PLAIN, ", required", column, ARGUMENT_COLUMN);
+	fputc('\n', pretty->out);
 	if (*description) {
-		fprintf(pretty->out, "%27s", "");
-		pretty_text(pretty, PRETTY_DIM, description, 0);
+		fprintf(pretty->out, "%*s", ARGUMENT_COLUMN, "");
+		pretty_words(pretty, PRETTY_DIM, description, ARGUMENT_COLUMN, ARGUMENT_COLUMN);
 		fputc('\n', pretty->out);
 	}
 }
@@ -96,7 +135,7 @@ static void print_method(const struct pretty *pretty, const struct devbus_json *
 	fputs("  ", pretty->out);
 	pretty_text(pretty, PRETTY_BOLD, text_of(method, "name"), 16);
 	fputs(is_true(method, "command") ? " call, command  " : " call           ", pretty->out);
-	pretty_text(pretty, PRETTY_PLAIN, text_of(method, "description"), 0);
+	pretty_words(pretty, PRETTY_PLAIN, text_of(method, "description"), METHOD_COLUMN, METHOD_COLUMN);
 	fputc('\n', pretty->out);
 	for (; property; property = devbus_json_next(property))
 		print_argument(pretty, schema, property);

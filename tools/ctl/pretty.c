@@ -108,6 +108,35 @@ void pretty_text(const struct pretty *pretty, enum pretty_style style, const cha
 		fprintf(pretty->out, "%*s", width - columns, "");
 }
 
+static int width_of(const char *text, size_t size)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < size; i++)
+		width += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return width;
+}
+
+int pretty_words(
+	const struct pretty *pretty, enum pretty_style style, const char *text, int column, int indent)
+{
+	begin(pretty, style);
+	while (*text) {
+		size_t blanks = strspn(text, " "), size = blanks + strcspn(text + blanks, " ");
+
+		if (pretty->terminal && column > indent && column + width_of(text, size) > pretty->columns) {
+			fprintf(pretty->out, "\n%*s", indent, "");
+			column = indent;
+			text += blanks;
+			size -= blanks;
+		}
+		column += put_all(pretty->out, (const unsigned char *)text, size);
+		text += size;
+	}
+	end(pretty, style);
+	return column;
+}
+
 void pretty_bytes(const struct pretty *pretty, enum pretty_style style, const void *bytes, size_t size)
 {
 	begin(pretty, style);

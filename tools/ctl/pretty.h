@@ -31,6 +31,13 @@ enum pretty_style {
 /* @text with what is not printable as \u00XX, padded with blanks to @width columns. */
 void pretty_text(const struct pretty *pretty, enum pretty_style style, const char *text, int width);
 
+/*
+ * @text word by word on the rest of a line that begins in @column; what does not fit on the terminal goes on in lines that are @indent
+ * columns in. Returns the column behind it.
+ */
+int pretty_words(
+	const struct pretty *pretty, enum pretty_style style, const char *text, int column, int indent);
+
 /* @size bytes that may be no text at all. */
 void pretty_bytes(const struct pretty *pretty, enum pretty_style style, const void *bytes, size_t size);
 
