@@ -29,23 +29,26 @@ def own_reads(name):
             f"service/bridge/echoed/{name}", f"service/config/state/{name}"}
 
 
-NAMES = ["sensor", "firmware", "config", "reboot", "cli"]
-SPECIAL = {"service/reboot/call/start", "service/firmware/call/status", "service/bridge/raw", "service/bridge/status",
+NAMES = ["sensor", "firmware", "config", "reboot", "bridge", "cli"]
+SPECIAL = {"service/reboot/call/start", "service/firmware/call/status", "service/sensor/call/ping", "service/bridge/raw", "service/bridge/status",
            "service/x", "cloud/x", "service/config/state/monitor", "service/config/state/a"}
 UNIVERSE = sorted(SPECIAL.union(*(own_writes(name) | own_reads(name) for name in NAMES)))
 OUTSIDE = ["other/topic", "$SYS/broker/uptime", "$CONTROL/a"]
 
-CALLS = {f"service/{name}/call/a" for name in NAMES} | {"service/reboot/call/start", "service/firmware/call/status"}
+CALLS = {f"service/{name}/call/a" for name in NAMES} | {"service/reboot/call/start", "service/firmware/call/status", "service/sensor/call/ping"}
 CALLER_READS = {topic for topic in UNIVERSE if re.match(r"service/[^/]+/(status|state/|event/)|cloud/event/", topic)}
 MORE_WRITES = {"firmware": {"service/reboot/call/start"}, "reboot": {"service/firmware/call/status"}, "cli": CALLS,
-               "config": {topic for topic in UNIVERSE if topic.startswith("service/config/state/")}}
+               "config": {topic for topic in UNIVERSE if topic.startswith("service/config/state/")},
+               "bridge": {topic for topic in UNIVERSE if re.match(r"service/[^/]+/(status$|call/ping)|cloud/event/[^/]+/", topic)}}
 MORE_READS = {"firmware": {"service/firmware/call/status"}, "reboot": {"service/reboot/call/start"}, "cli": CALLER_READS,
+              "sensor": {"service/sensor/call/ping"}, "bridge": {topic for topic in UNIVERSE if re.match(
+                  r"service/[^/]+/status$|service/bridge/raw|cloud/command/[^/]+/", topic)},
               "monitor": set(UNIVERSE)}
 
 
 @pytest.fixture(scope="module")
 def device(tmp_path_factory):
-    """A running device of five services: the four, and one that may do all, to play the other side."""
+    """A running device of six services: the five, and one that may do all, to play the other side."""
     folder = tmp_path_factory.mktemp("device")
     (folder / "more").mkdir()
     (folder / "more" / "tester.acl").write_text("write service/#\nwrite cloud/#\n")
