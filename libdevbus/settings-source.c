@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* "DEVBUS_" + a topic level + "_" + a key; longer ones are no names of variables that anybody sets. */
 #define VARIABLE_SIZE 160
@@ -62,6 +63,20 @@ static int set(const struct settings_source *source, const struct devbus_field *
 	return r < 0 ? r : field_read_text(field, text, source->value, ret_error);
 }
 
+/* As with the file of the password: what others may read is none. */
+static int check_secret(const struct settings_source *source, const struct devbus_field *field,
+	struct devbus_error *ret_error)
+{
+	struct stat status;
+
+	if (!(field->flags & DEVBUS_SECRET) || stat(source->path, &status) < 0 || !(status.st_mode & S_IRWXO))
+		return 0;
+	error_set(ret_error, DEVBUS_E_INVALID_ARGS,
+		"%s is a secret, and others may use this file: take their rights away with chmod o=",
+		field->name);
+	return -EINVAL;
+}
+
 static int found_entry(
 	unsigned line, const char *key, char *text, void *userdata, struct devbus_error *ret_error)
 {
@@ -78,6 +93,8 @@ static int found_entry(
 		return -EINVAL;
 	}
 	*origin = (struct settings_origin) { .path = source->path, .line = line };
+	if (check_secret(source, field, ret_error) < 0)
+		return -EINVAL;
 	return set(source, field, text, ret_error);
 }
 

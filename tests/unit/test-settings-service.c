@@ -77,6 +77,37 @@ START_TEST(test_section_refusals)
 }
 END_TEST
 
+static const struct {
+	mode_t mode;
+	int result;
+} secret_files[] = { { 0600, 0 }, { 0640, 0 }, { 0604, -EINVAL }, { 0602, -EINVAL }, { 0644, -EINVAL } };
+
+/* As with the password: what others may read is none. */
+START_TEST(test_secret)
+{
+	static const struct devbus_field fields[] = {
+		DEVBUS_FIELD(struct fan, mode),
+		DEVBUS_FIELD(struct fan, serial, .flags = DEVBUS_SECRET),
+		{ 0 },
+	};
+	struct fan fan;
+	struct devbus_error error = { 0 };
+	const char *name = "devbus.d/fan.conf";
+	int r;
+
+	write_file(name, "[fan]\nmode = slow\nserial = hidden\n");
+	ck_assert_int_eq(chmod(in_folder(name), secret_files[_i].mode), 0);
+	r = settings_read_section(folder, "fan", fields, &fan, &error);
+	ck_assert_int_eq(r, secret_files[_i].result);
+	ck_assert(r == 0 || strstr(error.message, "devbus.d/fan.conf:3: serial is a secret"));
+	ck_assert_ptr_null(strstr(error.message, "hidden"));
+	write_file(name, "[fan]\nmode = slow\n"); /* the mode of a file without a secret does not matter */
+	setenv("DEVBUS_FAN_SERIAL", "hidden", 1);
+	ck_assert_int_eq(settings_read_section(folder, "fan", fields, &fan, &error), 0);
+	ck_assert_str_eq(fan.serial, "hidden");
+}
+END_TEST
+
 START_TEST(test_section_without_a_table)
 {
 	struct devbus_error error;
@@ -207,6 +238,7 @@ int main(void)
 	tcase_add_test(tests, test_section);
 	tcase_add_test(tests, test_section_variable_of_a_name_with_a_dash);
 	tcase_add_loop_test(tests, test_section_refusals, 0, LENGTH(section_refusals));
+	tcase_add_loop_test(tests, test_secret, 0, LENGTH(secret_files));
 	tcase_add_test(tests, test_section_without_a_table);
 	tcase_add_loop_test(tests, test_password, 0, LENGTH(passwords));
 	tcase_add_test(tests, test_password_elsewhere);
