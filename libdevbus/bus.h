@@ -169,6 +169,7 @@ enum status_problem {
 	STATUS_STORE,
 	STATUS_REFUSED,
 	STATUS_CONFIG,
+	STATUS_DAMAGE,
 	STATUS_PROBLEMS,
 };
 int status_problem(struct devbus *bus, enum status_problem problem, const char *reason); /* 0 or -ENOMEM */

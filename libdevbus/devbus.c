@@ -38,23 +38,29 @@ static int lock_name(struct devbus *bus)
 	return -EADDRINUSE;
 }
 
-static int open_store(struct devbus *bus)
+static int open_store(struct devbus *bus, struct store_report *ret_report)
 {
 	char path[PATH_MAX + 16];
-	bool put_aside = false;
 	int r;
 
 	snprintf(path, sizeof path, "%s/devbus.db", bus->state_dir);
-	r = store_open(path, &bus->store, &put_aside);
-	if (r < 0)
+	r = store_open(path, &bus->store, ret_report);
+	if (r == -EPROTONOSUPPORT)
+		log_error(
+			"%s has schema %d, written by a newer devbus; this one knows up to %d: install the newer "
+			"one again, or move the file away and lose what is in it",
+			path, ret_report->schema, STORE_SCHEMA);
+	else if (r < 0)
 		log_error("cannot open %s: %s", path, strerror(-r));
-	else if (put_aside)
-		log_error("%s was damaged; it was put aside, and commands of before are not known any more",
-			path);
+	else if (ret_report->damaged)
+		log_error(
+			"%s was damaged and is %s.damaged-%d now; %zu events and %zu commands could be read and are "
+			"kept, others may be lost: a new stream begins",
+			path, path, ret_report->damaged, ret_report->events, ret_report->commands);
 	return r;
 }
 
-static int open_state(struct devbus *bus)
+static int open_state(struct devbus *bus, struct store_report *ret_report)
 {
 	int r;
 
@@ -70,7 +76,7 @@ static int open_state(struct devbus *bus)
 	r = lock_name(bus);
 	if (r < 0 && r != -EADDRINUSE)
 		log_error("cannot lock %s/lock: %s", bus->state_dir, strerror(-r));
-	return r < 0 ? r : open_store(bus);
+	return r < 0 ? r : open_store(bus, ret_report);
 }
 
 /* ---- open */
@@ -135,8 +141,22 @@ static void name_client(struct devbus *bus)
 	snprintf(bus->client_id, sizeof bus->client_id, "%s-%d-%08" PRIx32, bus->name, (int)getpid(), random);
 }
 
+/* Until the next start: what was lost stays lost, and somebody should look why. */
+static int tell_damage(struct devbus *bus, const struct store_report *report)
+{
+	char reason[BUS_REASON_SIZE];
+
+	if (!report->damaged)
+		return 0;
+	snprintf(reason, sizeof reason,
+		"devbus.db was damaged: %zu events and %zu commands are kept, others may be lost",
+		report->events, report->commands);
+	return status_problem(bus, STATUS_DAMAGE, reason);
+}
+
 static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 {
+	struct store_report report = { 0 };
 	int r = loop_new(&bus->clock, &bus->loop);
 
 	bus->started_ms = r == 0 ? loop_now_ms(bus->loop) : 0;
@@ -150,9 +170,11 @@ static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 		r = parts->link_new(bus->loop, &bus_link_events, bus, &bus->link);
 	if (r == 0 && !(bus->flags & DEVBUS_CALLER)) {
 		clock_boot_id(NULL, bus->boot_id);
-		r = open_state(bus);
+		r = open_state(bus, &report);
 		if (r == 0)
 			r = status_new(bus);
+		if (r == 0)
+			r = tell_damage(bus, &report);
 		if (r == 0)
 			r = durable_new(bus);
 		if (r == 0)

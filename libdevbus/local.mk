@@ -50,9 +50,13 @@ libdevbus_floor1 = \
 	%D%/settings-source.c %D%/settings-source.h \
 	%D%/stats.h \
 	%D%/store.c %D%/store.h \
+	%D%/store-checksum.c \
 	%D%/store-file.c %D%/store-internal.h \
 	%D%/store-journal.c \
+	%D%/store-log.c %D%/store-log.h \
+	%D%/store-open.c \
 	%D%/store-outbox.c \
+	%D%/store-salvage.c \
 	%D%/store-sql.c
 
 libdevbus_floor2 = \

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* More damaged files than this mean that the disk is going; then it is better to say so than to fill it. */
@@ -41,19 +42,62 @@ int store_file_sync_folder(const char *path)
 }
 
 /*
- * What belongs to a database. The log comes first: a crash in between must not leave it beside a new file, into
- * which SQLite would then replay it.
+ * What belongs to a database. Logs come first: a crash in between must not leave one beside a new file, into which SQLite would then
+ * replay it.
  */
-static const char *const suffixes[] = { "-wal", "-shm", "" };
+static const char *const suffixes[] = { "-wal", "-journal", "-shm", "" };
 #define SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
+
+int store_file_name(const char *path, const char *suffix, char ret_name[PATH_MAX])
+{
+	return snprintf(ret_name, PATH_MAX, "%s%s", path, suffix) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static bool has_log(const char *path)
+{
+	char name[PATH_MAX];
+
+	for (size_t i = 0; i < 2; i++)
+		if (store_file_name(path, suffixes[i], name) == 0 && access(name, F_OK) == 0)
+			return true;
+	return false;
+}
+
+int store_file_look(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	int r = fd < 0 ? -errno : fstat(fd, &status) < 0 ? -errno : status.st_size == 0 ? -ENODATA : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return r == -ENOENT && has_log(path) ? -ENODATA : r;
+}
+
+int store_file_remove(const char *path)
+{
+	char name[PATH_MAX];
+
+	for (size_t i = 0; i < SUFFIXES; i++) {
+		if (store_file_name(path, suffixes[i], name) < 0)
+			return -ENAMETOOLONG;
+		if (unlink(name) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+int store_file_rename(const char *from, const char *to)
+{
+	return rename(from, to) < 0 ? -errno : store_file_sync_folder(to);
+}
 
 static bool is_free(const char *aside)
 {
 	char name[PATH_MAX];
 
 	for (size_t i = 0; i < SUFFIXES; i++)
-		if (snprintf(name, sizeof(name), "%s%s", aside, suffixes[i]) >= (int)sizeof(name) ||
-			access(name, F_OK) == 0)
+		if (store_file_name(aside, suffixes[i], name) < 0 || access(name, F_OK) == 0)
 			return false;
 	return true;
 }
@@ -63,8 +107,8 @@ static int move(const char *path, const char *aside)
 	char from[PATH_MAX], to[PATH_MAX];
 
 	for (size_t i = 0; i < SUFFIXES; i++) {
-		if (snprintf(from, sizeof(from), "%s%s", path, suffixes[i]) >= (int)sizeof(from) ||
-			snprintf(to, sizeof(to), "%s%s", aside, suffixes[i]) >= (int)sizeof(to))
+		if (store_file_name(path, suffixes[i], from) < 0 ||
+			store_file_name(aside, suffixes[i], to) < 0)
 			return -ENAMETOOLONG;
 		if (rename(from, to) < 0 && errno != ENOENT)
 			return -errno;
@@ -74,13 +118,17 @@ static int move(const char *path, const char *aside)
 
 int store_file_put_aside(const char *path)
 {
-	char aside[PATH_MAX];
+	char aside[PATH_MAX], suffix[32];
+	int r;
 
 	for (int i = 1; i <= DAMAGED_MAX; i++) {
-		if (snprintf(aside, sizeof(aside), "%s.damaged-%d", path, i) >= (int)sizeof(aside))
+		snprintf(suffix, sizeof(suffix), ".damaged-%d", i);
+		if (store_file_name(path, suffix, aside) < 0)
 			return -ENAMETOOLONG;
-		if (is_free(aside))
-			return move(path, aside);
+		if (is_free(aside)) {
+			r = move(path, aside);
+			return r < 0 ? r : i;
+		}
 	}
 	return -EIO;
 }

@@ -4,6 +4,7 @@
 #define DEVBUS_INTERNAL_STORE_INTERNAL_H
 
 #include "store.h"
+#include <limits.h>
 #include <sqlite3.h>
 
 /* All SQL that runs after the file is open; the texts are a table in store-sql.c. */
@@ -14,6 +15,8 @@ enum store_sql {
 	STORE_READ_IDENTITY,
 	STORE_WRITE_INCARNATION,
 	STORE_WRITE_SEQ,
+	STORE_AFTER_SALVAGE,
+	STORE_COUNT_DAMAGED,
 	STORE_COMMAND_ADD,
 	STORE_COMMAND_UPDATE,
 	STORE_COMMAND_FIND,
@@ -34,6 +37,15 @@ enum store_sql {
 	STORE_SQL_COUNT,
 };
 
+/* Of a new file, as the digits in SQL. Small, because each commit writes all pages that it touched. */
+#define STORE_PAGE_BYTES 1024
+#define STORE_DIGITS_OF(number) #number
+#define STORE_DIGITS(number) STORE_DIGITS_OF(number)
+
+/* The checksums of rows, as they are in their column crc. */
+#define STORE_COMMAND_CRC "checksum(id, method, args, event, seq, final, wall_ms, resumed)"
+#define STORE_EVENT_CRC "checksum(seq, class, wall_ms, bytes, topic, payload)"
+
 struct store {
 	sqlite3 *database;
 	sqlite3_stmt *statements[STORE_SQL_COUNT];
@@ -52,7 +64,10 @@ int store_errno(sqlite3 *database, int code);
 /* Whether a system call on the files failed: SQLite calls what it could not read damaged (SQLITE_CORRUPT), and it may be whole. */
 bool store_disk_failed(sqlite3 *database);
 
-/* The file's schema version, 0 for a new file. SQLITE_NOTADB: another program's; SQLITE_SCHEMA: newer than we are. */
+/*
+ * The file's schema version, 0 for a new file. SQLITE_NOTADB: another program's; SQLITE_SCHEMA: newer than we are (and *@ret_version is
+ * its version).
+ */
 int store_read_version(sqlite3 *database, int *ret_version);
 
 /* Brings a file of an older @version (0: a new one) to ours. */
@@ -61,16 +76,40 @@ int store_migrate(sqlite3 *database, int version);
 /* Prepares all statements. */
 int store_prepare(struct store *store);
 
+/* ---- store-checksum.c */
+
+/* Adds the function checksum() to SQL. */
+int store_add_checksum(sqlite3 *database);
+
 /* ---- store-file.c: the file as the file system sees it, in negative errno */
 
 /* Makes @path with mode 0600 unless it is there, and looks whether it may be written. */
 int store_file_prepare(const char *path);
 
-/* Renames @path and its -wal and -shm to @path.damaged-N. */
+/* Looks whether @path may be written. -ENOENT: nothing is there; -ENODATA: it is empty, or only what belongs to it is there. */
+int store_file_look(const char *path);
+
+/* The file that is made to take the place of @path: without its first words, whole, the only one. */
+#define STORE_FILE_UNDER_WAY ".new"
+#define STORE_FILE_WHOLE ".salvaged"
+int store_file_name(const char *path, const char *suffix, char ret_name[PATH_MAX]);
+
+/* Removes @path and all that belongs to it. */
+int store_file_remove(const char *path);
+
+/* Gives the file @from the name @to, for good. */
+int store_file_rename(const char *from, const char *to);
+
+/* Renames @path, its -wal, -shm and -journal to @path.damaged-N, as far as they are there. Returns N. */
 int store_file_put_aside(const char *path);
 
 /* Makes the names in the folder of @path durable. */
 int store_file_sync_folder(const char *path);
+
+/* ---- store-salvage.c */
+
+/* Adds to @into, which is new, all rows of the damaged file @path and its log that can be read. Leaves that as it is. */
+int store_salvage(const char *path, struct store *into);
 
 /* ---- store.c */
 
@@ -101,6 +140,9 @@ int store_write_event(struct store *store, const struct store_event *event);
 void store_event_written(struct store *store, const struct store_event *event);
 
 /* ---- store-journal.c */
+
+/* The number that is the only row of @sql. 0 or a negative errno. */
+int store_count(struct store *store, enum store_sql sql, size_t *ret_count);
 
 /* Gives unused pages back to the disk when there are many. */
 void store_give_back(struct store *store);

@@ -109,7 +109,7 @@ static int hand_over(struct store *store, sqlite3_stmt *row, store_command_found
 
 	/* Columns that are not NULL: so memory was short, or the disk gave something else back. */
 	if (!record.id || !record.method || !record.event ||
-		(!record.args && sqlite3_column_type(row, 2) != SQLITE_NULL))
+		(!record.args && sqlite3_column_type(row, 2) != SQLITE_NULL) || !sqlite3_column_int(row, 7))
 		return sqlite3_errcode(store->database) == SQLITE_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
 	found(&record, userdata);
 	return SQLITE_OK;
@@ -194,7 +194,7 @@ static int forget(struct store *store, const void *arguments)
 	return code == SQLITE_OK ? store_step(many) : code;
 }
 
-static int count(struct store *store, enum store_sql sql, size_t *ret_count)
+int store_count(struct store *store, enum store_sql sql, size_t *ret_count)
 {
 	sqlite3_stmt *statement = store_statement(store, sql);
 	int code = sqlite3_step(statement);
@@ -211,8 +211,9 @@ void store_give_back(struct store *store)
 {
 	size_t pages = 0, unused = 0;
 
-	if (count(store, STORE_PAGE_COUNT, &pages) == 0 && count(store, STORE_UNUSED_COUNT, &unused) == 0 &&
-		unused >= UNUSED_PAGES_MIN && unused > pages / 2)
+	if (store_count(store, STORE_PAGE_COUNT, &pages) == 0 &&
+		store_count(store, STORE_UNUSED_COUNT, &unused) == 0 && unused >= UNUSED_PAGES_MIN &&
+		unused > pages / 2)
 		(void)sqlite3_exec(store->database, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
 }
 
@@ -224,5 +225,5 @@ int store_command_prune(struct store *store, int64_t oldest_wall_ms, size_t most
 	if (r < 0)
 		return r;
 	store_give_back(store);
-	return count(store, STORE_COMMAND_COUNT, ret_count);
+	return store_count(store, STORE_COMMAND_COUNT, ret_count);
 }

@@ -101,8 +101,9 @@ int store_events_read(
 			.payload = (const char *)sqlite3_column_text(statement, 4),
 		};
 
-		if (!event.topic || !event.payload) {
-			code = SQLITE_NOMEM;
+		if (!event.topic || !event.payload || !sqlite3_column_int(statement, 5)) {
+			code = sqlite3_errcode(store->database) == SQLITE_NOMEM ? SQLITE_NOMEM
+										: SQLITE_CORRUPT;
 			break;
 		}
 		found(&event, userdata);

@@ -40,10 +40,21 @@ static const char *const schema_steps[] = {
 	" topic TEXT NOT NULL,"
 	" payload TEXT NOT NULL);",
 	"ALTER TABLE command ADD COLUMN resumed INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE identity ADD COLUMN schema INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE identity ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE command ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE event ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE command SET crc = checksum(id, method, args, event, seq, final, wall_ms, resumed);"
+	"UPDATE event SET crc = checksum(seq, class, wall_ms, bytes, topic, payload);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
+_Static_assert(SCHEMA_VERSION == STORE_SCHEMA, "the number that others are told");
+
+/* From this one on the row of identity says the version too: a file that contradicts itself is damaged, not newer. */
+#define SCHEMA_SAID_TWICE 4
 
 #define COMMAND_COLUMNS "id, method, args, event, seq, final, wall_ms"
+#define IDENTITY_CRC "checksum(stream, incarnation, seq, schema)"
 
 /* What a dropped event would have told of earlier ones (protocol 6.3). */
 #define TOLD ", coalesce(json_extract(payload, '$.dropped'), 0)"
@@ -53,27 +64,42 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_BEGIN] = "BEGIN IMMEDIATE",
 	[STORE_COMMIT] = "COMMIT",
 	[STORE_ROLLBACK] = "ROLLBACK",
-	[STORE_READ_IDENTITY] = "SELECT stream, incarnation, seq FROM identity",
-	[STORE_WRITE_INCARNATION] = "UPDATE identity SET incarnation = ?1",
-	[STORE_WRITE_SEQ] = "UPDATE identity SET seq = max(seq, ?1)",
-	[STORE_COMMAND_ADD] = "INSERT INTO command(" COMMAND_COLUMNS ")"
-			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-	[STORE_COMMAND_UPDATE] = "UPDATE command SET event = ?2, seq = ?3, final = ?4, wall_ms = ?5"
+	[STORE_READ_IDENTITY] =
+		"SELECT stream, incarnation, seq, schema, crc = " IDENTITY_CRC " FROM identity",
+	[STORE_WRITE_INCARNATION] = "UPDATE identity SET incarnation = ?1,"
+				    " crc = checksum(stream, ?1, seq, schema)",
+	[STORE_WRITE_SEQ] = "UPDATE identity SET seq = max(seq, ?1),"
+			    " crc = checksum(stream, incarnation, max(seq, ?1), schema)",
+	[STORE_AFTER_SALVAGE] =
+		"UPDATE identity SET (seq, crc) = (SELECT highest, checksum(stream, incarnation, highest, schema)"
+		" FROM (SELECT max(seq, (SELECT coalesce(max(seq), 0) FROM event),"
+		" (SELECT coalesce(max(seq), 0) FROM command)) AS highest))",
+	[STORE_COUNT_DAMAGED] = "SELECT (SELECT count(*) FROM command WHERE crc IS NOT " STORE_COMMAND_CRC ")"
+				" + (SELECT count(*) FROM event WHERE crc IS NOT " STORE_EVENT_CRC ")",
+	[STORE_COMMAND_ADD] = "INSERT INTO command(" COMMAND_COLUMNS ", resumed, crc)"
+			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0,"
+			      " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0))",
+	[STORE_COMMAND_UPDATE] = "UPDATE command SET event = ?2, seq = ?3, final = ?4, wall_ms = ?5,"
+				 " crc = checksum(id, method, args, ?2, ?3, ?4, ?5, resumed)"
 				 " WHERE id = ?1",
-	[STORE_COMMAND_FIND] = "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1",
-	[STORE_COMMAND_UNFINISHED] =
-		"SELECT " COMMAND_COLUMNS " FROM command WHERE NOT final ORDER BY number",
-	[STORE_COMMAND_RESUMED] = "UPDATE command SET resumed = resumed + 1 WHERE id = ?1 RETURNING resumed",
+	[STORE_COMMAND_FIND] =
+		"SELECT " COMMAND_COLUMNS ", crc = " STORE_COMMAND_CRC " FROM command WHERE id = ?1",
+	[STORE_COMMAND_UNFINISHED] = "SELECT " COMMAND_COLUMNS ", crc = " STORE_COMMAND_CRC
+				     " FROM command WHERE NOT final ORDER BY number",
+	[STORE_COMMAND_RESUMED] = "UPDATE command SET resumed = resumed + 1,"
+				  " crc = checksum(id, method, args, event, seq, final, wall_ms, resumed + 1)"
+				  " WHERE id = ?1 RETURNING resumed",
 	[STORE_COMMAND_FORGET_OLD] = "DELETE FROM command WHERE number IN"
 				     " (SELECT number FROM command WHERE final AND wall_ms < ?1)",
 	[STORE_COMMAND_FORGET_MANY] = "DELETE FROM command WHERE number IN"
 				      " (SELECT number FROM command WHERE final ORDER BY seq"
 				      " LIMIT max(0, (SELECT count(*) FROM command) - ?1))",
 	[STORE_COMMAND_COUNT] = "SELECT count(*) FROM command",
-	[STORE_EVENT_ADD] = "INSERT INTO event(seq, class, wall_ms, bytes, topic, payload)"
-			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-	[STORE_EVENT_READ] = "SELECT seq, class, wall_ms, topic, payload FROM event"
-			     " WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[STORE_EVENT_ADD] = "INSERT INTO event(seq, class, wall_ms, bytes, topic, payload, crc)"
+			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, checksum(?1, ?2, ?3, ?4, ?5, ?6))",
+	[STORE_EVENT_READ] =
+		"SELECT seq, class, wall_ms, topic, payload, crc = " STORE_EVENT_CRC " FROM event"
+		" WHERE seq > ?1 ORDER BY seq LIMIT ?2",
 	[STORE_EVENT_SIZE] = "SELECT count(*), coalesce(sum(bytes), 0) FROM event",
 	[STORE_EVENT_CONFIRM] = "DELETE FROM event WHERE seq <= ?1 RETURNING bytes",
 	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes",
@@ -113,7 +139,7 @@ static int read_number(sqlite3 *database, const char *sql, int *ret_number)
 
 int store_read_version(sqlite3 *database, int *ret_version)
 {
-	int application_id = 0, tables = 0, version = 0;
+	int application_id = 0, tables = 0, version = 0, said = 0;
 	int code;
 
 	if ((code = read_number(database, "PRAGMA application_id", &application_id)) != SQLITE_OK ||
@@ -123,19 +149,25 @@ int store_read_version(sqlite3 *database, int *ret_version)
 	/* The first step writes id, version and tables at once: either all of them are there or none. */
 	if (application_id != APPLICATION_ID && (version != 0 || tables != 0))
 		return SQLITE_NOTADB;
-	if (version > SCHEMA_VERSION || version < 0)
-		return SQLITE_SCHEMA;
 	*ret_version = version;
-	return SQLITE_OK;
+	if (version >= 0 && version <= SCHEMA_VERSION)
+		return SQLITE_OK;
+	return read_number(database, "SELECT schema FROM identity", &said) == SQLITE_OK && said == version
+		       ? SQLITE_SCHEMA
+		       : SQLITE_CORRUPT;
 }
 
 static int take_step(sqlite3 *database, int version)
 {
-	char mark[96];
+	static const char say_again[] =
+		"UPDATE identity SET schema = %d; UPDATE identity SET crc = " IDENTITY_CRC;
+	char again[sizeof(say_again) + 16] = "", mark[sizeof(again) + 96];
 	int code;
 
-	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-		APPLICATION_ID, version + 1);
+	if (version + 1 >= SCHEMA_SAID_TWICE)
+		snprintf(again, sizeof(again), say_again, version + 1);
+	snprintf(mark, sizeof(mark), "%s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+		again, APPLICATION_ID, version + 1);
 	if ((code = sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL)) == SQLITE_OK &&
 		(code = sqlite3_exec(database, schema_steps[version], NULL, NULL, NULL)) == SQLITE_OK)
 		code = sqlite3_exec(database, mark, NULL, NULL, NULL);

@@ -18,14 +18,29 @@
 
 struct store;
 
+/* The version of the schema that this library writes. */
+#define STORE_SCHEMA 4
+
+/* What came of opening. */
+struct store_report {
+	int damaged; /* 0: the file was whole, or new; N: it was put aside as PATH.damaged-N and replaced */
+	size_t events, commands; /* what could still be read of it, and is in the new one */
+	int schema; /* version of the file as it was found, 0 for a new one */
+};
+
 /*
- * Opens @path or creates it with mode 0600 (":memory:" for tests). Its folder must exist. A file of a newer schema is refused
- * and left as it is (-EPROTONOSUPPORT); one that is damaged, no database or of another program is put aside as
- * @path.damaged-N, a new one is begun and *@ret_put_aside (may be NULL) is true. The whole file is checked, which takes about
- * 1 ms for each MiB. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are there
- * already), -ENAMETOOLONG or -ENOMEM.
+ * Opens @path or creates it with mode 0600 (":memory:" for tests). Its folder must exist. A file of an older schema is brought to
+ * ours; one of a newer schema is refused and left as it is (-EPROTONOSUPPORT, and the report has its version).
+ *
+ * One that is damaged, empty, no database or of another program is put aside, and so is one that lacks commits which its
+ * index tells of. In its place comes a new one with all rows of it that can still be read, a new stream, and a sequence that goes on behind
+ * the highest number found: such events have the stream and number that they had. The whole file is checked each time, which takes
+ * about 3 ms for each MiB.
+ *
+ * @ret_report may be NULL. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are
+ * there already), -ENAMETOOLONG or -ENOMEM.
  */
-int store_open(const char *path, struct store **ret_store, bool *ret_put_aside);
+int store_open(const char *path, struct store **ret_store, struct store_report *ret_report);
 void store_close(struct store *store); /* NULL is fine */
 
 /* Adds one to the incarnation (protocol 3.2) and returns it. 0 or -ENOSPC, -EROFS, -EIO. */

@@ -29,13 +29,18 @@ static inline void make_store_folder(void)
 	ck_assert_ptr_nonnull(mkdtemp(store_folder));
 }
 
-static inline void remove_store_folder(void)
+static inline void remove_store_files(void)
 {
 	DIR *entries = opendir(store_folder);
 	const struct dirent *entry;
 	while ((entry = readdir(entries)))
 		unlinkat(dirfd(entries), entry->d_name, 0);
 	closedir(entries);
+}
+
+static inline void remove_store_folder(void)
+{
+	remove_store_files();
 	ck_assert_int_eq(rmdir(store_folder), 0);
 }
 
@@ -43,9 +48,9 @@ static inline void remove_store_folder(void)
 static inline struct store *open_store(void)
 {
 	struct store *store = NULL;
-	bool put_aside = true;
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), 0);
-	ck_assert(!put_aside);
+	struct store_report report = { 0 };
+	ck_assert_int_eq(store_open(store_path(""), &store, &report), 0);
+	ck_assert_int_eq(report.damaged, 0);
 	return store;
 }
 

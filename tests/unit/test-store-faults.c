@@ -87,9 +87,9 @@ static void write_for_ever(int number, int fd)
 {
 	struct acknowledgement acknowledgement = { .number = number };
 	struct store *store;
-	bool put_aside;
+	struct store_report report = { 0 };
 
-	if (store_open(store_path(""), &store, &put_aside) < 0 || put_aside ||
+	if (store_open(store_path(""), &store, &report) < 0 || report.damaged ||
 		store_next_incarnation(store, &acknowledgement.incarnation) < 0)
 		_exit(1);
 	for (;; acknowledgement.number++) {
@@ -252,15 +252,15 @@ START_TEST(test_disk_full_when_opened)
 
 	for (int pages = 1; r == -ENOSPC && pages < 100; pages++) {
 		struct store *store = NULL;
-		bool put_aside = false;
+		struct store_report report = { 0 };
 		snprintf(size, sizeof(size), "size=%d,nr_inodes=8", pages * 4096);
 		if (pages == 1 && !mount_small(size))
 			return;
 		if (pages > 1)
 			ck_assert_int_eq(mount("none", store_folder, "none", MS_REMOUNT, size), 0);
-		r = store_open(store_path(""), &store, &put_aside);
+		r = store_open(store_path(""), &store, &report);
 		ck_assert_msg(r == 0 || r == -ENOSPC, "%d pages: %d", pages, r);
-		ck_assert(!put_aside);
+		ck_assert_int_eq(report.damaged, 0);
 		store_close(store);
 	}
 	ck_assert_int_eq(r, 0);
@@ -345,11 +345,11 @@ START_TEST(test_short_memory_when_opened)
 
 	for (sqlite3_int64 limit = 1024; r == -ENOMEM && limit < (1 << 20); limit += 1024) {
 		struct store *store = NULL;
-		bool put_aside = false;
+		struct store_report report = { 0 };
 		sqlite3_hard_heap_limit64(limit);
-		r = store_open(store_path(""), &store, &put_aside);
+		r = store_open(store_path(""), &store, &report);
 		ck_assert_msg(r == 0 || r == -ENOMEM, "%lld bytes: %d", limit, r);
-		ck_assert(!put_aside);
+		ck_assert_int_eq(report.damaged, 0);
 		store_close(store);
 		sqlite3_hard_heap_limit64(0);
 	}

@@ -25,12 +25,12 @@ static int update(
 START_TEST(test_new_file)
 {
 	struct store *store = NULL;
-	bool put_aside = true;
+	struct store_report report = { 0 };
 	struct stat status;
 
 	umask(0);
-	ck_assert_int_eq(store_open(store_path(""), &store, &put_aside), 0);
-	ck_assert(!put_aside);
+	ck_assert_int_eq(store_open(store_path(""), &store, &report), 0);
+	ck_assert_int_eq(report.damaged, 0);
 	ck_assert_uint_eq(strlen(store_stream(store)), 16);
 	ck_assert_uint_eq(strspn(store_stream(store), "0123456789abcdef"), 16);
 	ck_assert_uint_eq(store_next_seq(store), 1);
