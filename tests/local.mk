@@ -60,6 +60,7 @@ unit_tests = \
 	%D%/unit/test-store-damage \
 	%D%/unit/test-store-faults \
 	%D%/unit/test-store-outbox \
+	%D%/unit/test-store-rot \
 	%D%/unit/test-subscribe \
 	%D%/unit/test-topic \
 	%D%/unit/test-worker
@@ -73,6 +74,7 @@ LDADD = libdevbus/libcore.la $(CHECK_LIBS)
 %C%_unit_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_faults_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_outbox_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_store_rot_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
 
 # The bus over a fake link and clock.
