@@ -155,6 +155,9 @@ bool bus_trusted_ms(struct devbus *bus, int64_t *ret_wall_ms); /* as clock_trust
 int bus_parse(const struct devbus *bus, const struct link_message *message, struct devbus_json **ret_object,
 	struct devbus_error *ret_error);
 
+/* ---- state.c: locks the state folder and opens the store in it; after status_new(), which is told of damage. 0 or a negative errno */
+int state_open(struct devbus *bus);
+
 /* ---- status.c: birth, will, incarnation, what systemd is told */
 int status_new(struct devbus *bus);
 void status_free(struct devbus *bus);

@@ -2,7 +2,6 @@
 /* Opening, running and closing a bus: where the modules are put together. */
 #include "durable.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,74 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PASSWORD_SIZE = 1024, FLUSH_STEP_MS = 100, FOLDER_MODE = 0700, FILE_MODE = 0600 };
+enum { PASSWORD_SIZE = 1024, FLUSH_STEP_MS = 100 };
 
 /* Paho's synchronous mode serves one connection in a process: its functions read for whichever client has something. */
 static atomic_flag is_open = ATOMIC_FLAG_INIT;
-
-/* ---- the state folder */
-
-static int lock_name(struct devbus *bus)
-{
-	char path[PATH_MAX + 8];
-
-	snprintf(path, sizeof path, "%s/lock", bus->state_dir);
-	bus->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
-	if (bus->lock_fd < 0)
-		return -errno;
-	if (flock(bus->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return -errno;
-	log_error("a service named %s runs already (%s is locked)", bus->name, path);
-	return -EADDRINUSE;
-}
-
-static int open_store(struct devbus *bus, struct store_report *ret_report)
-{
-	char path[PATH_MAX + 16];
-	int r;
-
-	snprintf(path, sizeof path, "%s/devbus.db", bus->state_dir);
-	r = store_open(path, &bus->store, ret_report);
-	if (r == -EPROTONOSUPPORT)
-		log_error(
-			"%s has schema %d, written by a newer devbus; this one knows up to %d: install the newer "
-			"one again, or move the file away and lose what is in it",
-			path, ret_report->schema, STORE_SCHEMA);
-	else if (r < 0)
-		log_error("cannot open %s: %s", path, strerror(-r));
-	else if (ret_report->damaged)
-		log_error(
-			"%s was damaged and is %s.damaged-%d now; %zu events and %zu commands could be read and are "
-			"kept, others may be lost: a new stream begins",
-			path, path, ret_report->damaged, ret_report->events, ret_report->commands);
-	return r;
-}
-
-static int open_state(struct devbus *bus, struct store_report *ret_report)
-{
-	int r;
-
-	if (snprintf(bus->state_dir, sizeof bus->state_dir, "%s/%s", bus->settings.state_dir, bus->name) >=
-		(int)sizeof bus->state_dir)
-		return -ENAMETOOLONG;
-	r = devbus_folder(AT_FDCWD, bus->state_dir);
-	if (r < 0) {
-		log_error("cannot make the folder %s: %s (setting state_dir)", bus->state_dir, strerror(-r));
-		return r;
-	}
-	close(r);
-	r = lock_name(bus);
-	if (r < 0 && r != -EADDRINUSE)
-		log_error("cannot lock %s/lock: %s", bus->state_dir, strerror(-r));
-	return r < 0 ? r : open_store(bus, ret_report);
-}
 
 /* ---- open */
 
@@ -141,22 +79,8 @@ static void name_client(struct devbus *bus)
 	snprintf(bus->client_id, sizeof bus->client_id, "%s-%d-%08" PRIx32, bus->name, (int)getpid(), random);
 }
 
-/* Until the next start: what was lost stays lost, and somebody should look why. */
-static int tell_damage(struct devbus *bus, const struct store_report *report)
-{
-	char reason[BUS_REASON_SIZE];
-
-	if (!report->damaged)
-		return 0;
-	snprintf(reason, sizeof reason,
-		"devbus.db was damaged: %zu events and %zu commands are kept, others may be lost",
-		report->events, report->commands);
-	return status_problem(bus, STATUS_DAMAGE, reason);
-}
-
 static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 {
-	struct store_report report = { 0 };
 	int r = loop_new(&bus->clock, &bus->loop);
 
 	bus->started_ms = r == 0 ? loop_now_ms(bus->loop) : 0;
@@ -170,11 +94,9 @@ static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 		r = parts->link_new(bus->loop, &bus_link_events, bus, &bus->link);
 	if (r == 0 && !(bus->flags & DEVBUS_CALLER)) {
 		clock_boot_id(NULL, bus->boot_id);
-		r = open_state(bus, &report);
+		r = status_new(bus);
 		if (r == 0)
-			r = status_new(bus);
-		if (r == 0)
-			r = tell_damage(bus, &report);
+			r = state_open(bus);
 		if (r == 0)
 			r = durable_new(bus);
 		if (r == 0)

@@ -142,15 +142,20 @@ static void again_due(void *userdata)
 void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *object)
 {
 	const char *stream = devbus_json_string(devbus_json_get(object, "stream"));
-	double seq;
+	double number;
+	uint64_t seq;
 
-	if (!stream || strcmp(stream, store_stream(bus->store)) != 0 ||
-		devbus_json_number(devbus_json_get(object, "seq"), &seq) < 0 || seq < 0 ||
-		seq >= (double)store_next_seq(bus->store)) {
+	if (!stream || devbus_json_number(devbus_json_get(object, "seq"), &number) < 0 || number < 0 ||
+		number >= (double)store_next_seq(bus->store)) {
 		bus->stats.messages_malformed++;
 		return;
 	}
-	confirm(bus, (uint64_t)seq);
+	seq = (uint64_t)number;
+	if (strcmp(stream, store_stream(bus->store)) == 0 ||
+		store_events_of_stream(bus->store, stream, seq, &seq) == 0) /* kept from a damaged store */
+		confirm(bus, seq);
+	else
+		bus->stats.messages_malformed++;
 }
 
 /* ---- sending */
@@ -298,13 +303,17 @@ void durable_send(struct devbus *bus)
 	struct durable *durable = bus->durable;
 	struct reading reading = { .bus = bus };
 	bool alone = durable && durable->retried_seq;
+	int r = 0;
 
 	if (!durable || !bus->connected)
 		return;
 	if (durable->unacked_count < (alone ? 1 : LINK_WINDOW) && !durable->refused_seq &&
 		window_open(durable) && durable->read_seq + 1 < store_next_seq(bus->store))
-		store_events_read(
+		r = store_events_read(
 			bus->store, durable->read_seq, alone ? 1 : READ_AT_ONCE, send_event, &reading);
+	if (r == -EIO) /* opening heals it (store-open.c) */
+		status_problem(bus, STATUS_DAMAGE,
+			"events in devbus.db cannot be read; a restart keeps what can be");
 	outbox_send(bus->outbox, bus->link);
 }
 

@@ -86,6 +86,7 @@ libdevbus_floor3 = \
 	%D%/request.c \
 	%D%/serve.c %D%/serve.h %D%/server.h \
 	%D%/sources.c \
+	%D%/state.c \
 	%D%/status.c \
 	%D%/subscribe.c \
 	%D%/subscriptions.c \

@@ -113,6 +113,23 @@ int store_events_read(
 	return r;
 }
 
+int store_events_of_stream(struct store *store, const char *stream, uint64_t seq, uint64_t *ret_seq)
+{
+	sqlite3_stmt *statement = store_statement(store, STORE_EVENT_OF_STREAM);
+	int code, r;
+
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+	sqlite3_bind_text(statement, 2, stream, -1, SQLITE_STATIC);
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_seq = (uint64_t)sqlite3_column_int64(statement, 0);
+	r = store_errno(store->database, code == SQLITE_ROW    ? SQLITE_OK
+					 : code == SQLITE_DONE ? SQLITE_NOTFOUND
+							       : code);
+	sqlite3_reset(statement);
+	return r;
+}
+
 /* ---- forgetting */
 
 struct forgetting {

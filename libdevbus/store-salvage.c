@@ -299,11 +299,10 @@ static int take_all(struct store *store, const void *arguments)
 static int map_log(struct damaged *damaged)
 {
 	struct store_frame frame;
-	uint32_t file_pages = damaged->page_count;
 
 	for (size_t i = 0; i < damaged->log.ended; i++)
 		if (store_log_frame(&damaged->log, i, &frame) && frame.sound &&
-			frame.page > damaged->page_count && frame.page - file_pages <= damaged->log.ended)
+			frame.page > damaged->page_count)
 			damaged->page_count = frame.page;
 	damaged->latest = calloc((size_t)damaged->page_count + 1, sizeof *damaged->latest);
 	if (!damaged->latest)

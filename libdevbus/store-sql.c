@@ -101,6 +101,8 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 		"SELECT seq, class, wall_ms, topic, payload, crc = " STORE_EVENT_CRC " FROM event"
 		" WHERE seq > ?1 ORDER BY seq LIMIT ?2",
 	[STORE_EVENT_SIZE] = "SELECT count(*), coalesce(sum(bytes), 0) FROM event",
+	[STORE_EVENT_OF_STREAM] = "SELECT seq FROM event WHERE seq <= ?1"
+				  " AND json_extract(payload, '$.stream') = ?2 ORDER BY seq DESC LIMIT 1",
 	[STORE_EVENT_CONFIRM] = "DELETE FROM event WHERE seq <= ?1 RETURNING bytes",
 	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes",
 	[STORE_EVENT_DROP_OLD] = "DELETE FROM event WHERE wall_ms < ?1 RETURNING bytes" TOLD,

@@ -84,6 +84,9 @@ typedef void store_event_found(const struct store_event *event, void *userdata);
 int store_events_read(
 	struct store *store, uint64_t after_seq, size_t most, store_event_found *found, void *userdata);
 
+/* The last event up to @seq that tells of another @stream: one of before this store took the place of a damaged one. 0, -ENOENT, -EIO. */
+int store_events_of_stream(struct store *store, const char *stream, uint64_t seq, uint64_t *ret_seq);
+
 /*
  * Forgets events: all up to @seq; just @seq; those from before @oldest_wall_ms; the oldest @count of those whose class is at
  * most @most_class, the lowest class first. @ret_... (may be NULL): how many there were.

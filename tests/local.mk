@@ -50,6 +50,7 @@ unit_tests = \
 	%D%/unit/test-notify \
 	%D%/unit/test-outbox \
 	%D%/unit/test-publish \
+	%D%/unit/test-salvage \
 	%D%/unit/test-section \
 	%D%/unit/test-serve \
 	%D%/unit/test-settings \
@@ -61,6 +62,7 @@ unit_tests = \
 	%D%/unit/test-store-faults \
 	%D%/unit/test-store-outbox \
 	%D%/unit/test-store-rot \
+	%D%/unit/test-store-schema \
 	%D%/unit/test-subscribe \
 	%D%/unit/test-topic \
 	%D%/unit/test-worker
@@ -75,6 +77,7 @@ LDADD = libdevbus/libcore.la $(CHECK_LIBS)
 %C%_unit_test_store_faults_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_outbox_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_store_rot_LDADD = $(LDADD) $(SQLITE_LIBS)
+%C%_unit_test_store_schema_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync
 
 # The bus over a fake link and clock.
@@ -95,6 +98,8 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_messages_SOURCES = %D%/unit/test-messages.c $(bus_kit)
 %C%_unit_test_notify_SOURCES = %D%/unit/test-notify.c $(bus_kit)
 %C%_unit_test_publish_SOURCES = %D%/unit/test-publish.c $(bus_kit)
+%C%_unit_test_salvage_SOURCES = %D%/unit/test-salvage.c $(bus_kit)
+%C%_unit_test_salvage_LDADD = $(LDADD) $(SQLITE_LIBS)
 %C%_unit_test_section_SOURCES = %D%/unit/test-section.c $(bus_kit)
 %C%_unit_test_serve_SOURCES = %D%/unit/test-serve.c $(bus_kit)
 %C%_unit_test_sources_SOURCES = %D%/unit/test-sources.c $(bus_kit)
