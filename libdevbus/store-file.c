@@ -16,6 +16,9 @@
 /* More damaged files than this mean that the disk is going; then it is better to say so than to fill it. */
 #define DAMAGED_MAX 99
 
+/* SQLite takes a file of one byte for an empty one, which is a new one to it. */
+#define DATABASE_MIN 2
+
 int store_file_prepare(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
@@ -67,7 +70,10 @@ int store_file_look(const char *path)
 {
 	struct stat status;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	int r = fd < 0 ? -errno : fstat(fd, &status) < 0 ? -errno : status.st_size == 0 ? -ENODATA : 0;
+	int r = fd < 0                          ? -errno
+		: fstat(fd, &status) < 0        ? -errno
+		: status.st_size < DATABASE_MIN ? -ENODATA
+						: 0;
 
 	if (fd >= 0)
 		close(fd);

@@ -105,15 +105,12 @@ static int open_database(struct store *store, const char *path, int *ret_schema)
 		(code = store_prepare(store)) != SQLITE_OK || (code = check_rows(store)) != SQLITE_OK ||
 		(code = read_identity(store)) != SQLITE_OK)
 		return code;
-	/* The file may be written, as we know already: so it is the file that says that it may not. */
-	if (sqlite3_db_readonly(store->database, "main") == 1)
-		return SQLITE_CORRUPT;
 	return store_read_outbox_size(store);
 }
 
 /*
  * Whether @code, from opening, means that the file's content is wrong. SQLITE_ERROR: a table or column of its schema version is
- * missing.
+ * missing. SQLITE_READONLY: the file says so of itself, since we know that it may be written.
  */
 static bool is_damage(sqlite3 *database, int code)
 {
@@ -122,7 +119,7 @@ static bool is_damage(sqlite3 *database, int code)
 	if (database && store_disk_failed(database))
 		return false;
 	return primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT || primary == SQLITE_ERROR ||
-	       code == SQLITE_IOERR_SHORT_READ;
+	       code == SQLITE_IOERR_SHORT_READ || code == SQLITE_READONLY;
 }
 
 /* 0, 1 (damaged) or a negative errno. */

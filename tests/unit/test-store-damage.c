@@ -62,6 +62,21 @@ static void make_empty(void)
 	ck_assert_int_eq(truncate(store_path(""), 0), 0);
 }
 
+/* SQLite takes it for an empty one. */
+static void damage_to_one_byte(void)
+{
+	ck_assert_int_eq(truncate(store_path(""), 1), 0);
+}
+
+/* The header says that only a later SQLite may write it. */
+static void damage_write_version(void)
+{
+	const int fd = open(store_path(""), O_WRONLY);
+
+	ck_assert_int_eq(pwrite(fd, "ÿ", 1, 18), 1);
+	close(fd);
+}
+
 static void remove_it(void)
 {
 	ck_assert_int_eq(unlink(store_path("")), 0);
@@ -80,6 +95,8 @@ static const struct {
 	{ damage_by_missing_row, true, true },
 	{ damage_by_other_program, true, false },
 	{ make_empty, true, false },
+	{ damage_to_one_byte, true, false },
+	{ damage_write_version, true, true },
 	{ remove_it, false, false },
 };
 
