@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test-clock \
 	%D%/unit/test-command \
 	%D%/unit/test-command-ids \
+	%D%/unit/test-crash \
 	%D%/unit/test-durable \
 	%D%/unit/test-durable-limits \
 	%D%/unit/test-durable-refused \
@@ -88,6 +89,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_call_limits_SOURCES = %D%/unit/test-call-limits.c $(bus_kit)
 %C%_unit_test_command_SOURCES = %D%/unit/test-command.c $(bus_kit)
 %C%_unit_test_command_ids_SOURCES = %D%/unit/test-command-ids.c $(bus_kit)
+%C%_unit_test_crash_SOURCES = %D%/unit/test-crash.c %D%/unit/power-cut.c $(bus_kit)
 %C%_unit_test_durable_SOURCES = %D%/unit/test-durable.c $(bus_kit)
 %C%_unit_test_durable_limits_SOURCES = %D%/unit/test-durable-limits.c $(bus_kit)
 %C%_unit_test_durable_refused_SOURCES = %D%/unit/test-durable-refused.c $(bus_kit)
@@ -138,6 +140,7 @@ EXTRA_DIST += \
 	%D%/unit/field-tables.h \
 	%D%/unit/full-disk.h \
 	%D%/unit/json-text.h \
+	%D%/unit/power-cut.h \
 	%D%/unit/serve-kit.h \
 	%D%/unit/settings-folder.h \
 	%D%/unit/short-memory.h \
