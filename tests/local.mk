@@ -69,6 +69,9 @@ unit_tests = \
 	%D%/unit/test-worker
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
+
+# Which take each case when DEVBUS_LONG is set, and a sample else.
+long_unit_tests = %D%/unit/test-crash %D%/unit/test-store-rot
 endif
 
 # What every test program is linked with.
@@ -226,6 +229,7 @@ system_tests = \
 fault_tests = \
 	%D%/faults/test_accounting.py \
 	%D%/faults/test_commands_under_faults.py \
+	%D%/faults/test_crash_points.py \
 	%D%/faults/test_disk.py \
 	%D%/faults/test_hostile.py \
 	%D%/faults/test_kills.py \
@@ -255,6 +259,10 @@ check_PROGRAMS += %D%/faults/worker
 %C%_faults_worker_LDADD = libdevbus/libdevbus.la
 %C%_faults_worker_LDFLAGS = $(AM_LDFLAGS) -no-install
 
+check_PROGRAMS += %D%/faults/kill-at
+%C%_faults_kill_at_SOURCES = %D%/faults/kill-at.c
+%C%_faults_kill_at_LDADD =
+
 figures = fault-figures.jsonl
 CLEANFILES += $(figures)
 
@@ -262,7 +270,7 @@ CLEANFILES += $(figures)
 check-faults: all $(check_PROGRAMS)
 	@rm -f $(figures); result=0; $(AM_TESTS_ENVIRONMENT) \
 	DEVBUS_LONG=1; export DEVBUS_LONG; DEVBUS_FIGURES='$(abs_builddir)/$(figures)'; export DEVBUS_FIGURES; \
-	for program in $(torture); do echo "# $$program"; ./$$program || result=1; done; \
+	for program in $(torture) $(long_unit_tests); do echo "# $$program"; ./$$program || result=1; done; \
 	for file in $(fault_tests) $(system_tests); do \
 		echo "# $$file"; \
 		$(PY_LOG_COMPILER) $(srcdir)/$$file || result=1; \

@@ -48,10 +48,10 @@ static int add_events(size_t count)
 
 static void open_good(void)
 {
-	bool put_aside = true;
+	struct store_report report = { .damaged = 1 };
 
-	hold(store_open(store_path(), &store, &put_aside) == 0);
-	hold(!put_aside);
+	hold(store_open(store_path(), &store, &report) == 0);
+	hold(!report.damaged);
 }
 
 /* Dies without closing, so that the next one finds the log. */
@@ -75,12 +75,12 @@ static void leave_behind(void)
 
 static void open_act(void)
 {
-	bool put_aside = false;
+	struct store_report report = { 0 };
 
 	store = NULL;
-	if (told(store_open(store_path(), &store, &put_aside)) == 0)
+	if (told(store_open(store_path(), &store, &report)) == 0)
 		hold(strlen(store_stream(store)) == 16);
-	hold(!put_aside); /* nothing is damaged */
+	hold(!report.damaged); /* nothing is damaged */
 }
 
 static void new_check(void)
