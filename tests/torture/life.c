@@ -14,10 +14,11 @@ static void on_message(struct devbus *bus, const struct devbus_message *message,
 	heard++;
 }
 
-static void on_values(struct devbus *bus, const void *values, void *userdata)
+static int on_values(struct devbus *bus, const void *values, void *userdata)
 {
 	(void)bus, (void)userdata;
 	configured = (int)((const struct set_args *)values)->level;
+	return 0;
 }
 
 void life_open(void)
