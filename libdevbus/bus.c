@@ -15,6 +15,7 @@
 enum {
 	STABLE_MS = 10000, /* a connection that lasts so long begins the back-off anew */
 	FLUSH_STEP_MS = 50,
+	TRY_AGAIN_MS = 1000,
 };
 
 int64_t bus_wall_ms(const struct devbus *bus)
@@ -210,9 +211,30 @@ void bus_start(struct devbus *bus)
 	loop_timer_set(bus->reconnect, loop_now_ms(bus->loop));
 }
 
-int bus_timer(struct devbus *bus)
+static void try_again(void *userdata)
 {
-	return loop_timer_new(bus->loop, connect_now, bus, &bus->reconnect);
+	struct devbus *bus = userdata;
+
+	if (!bus->connected)
+		return; /* all of it is asked for at the next connect */
+	if (bus->status)
+		status_try_again(bus);
+	states_try_again(bus);
+	subscriptions_ask(bus);
+	durable_send(bus);
+	outbox_send(bus->outbox, bus->link);
+}
+
+void bus_try_again(struct devbus *bus)
+{
+	loop_timer_set(bus->again, loop_now_ms(bus->loop) + TRY_AGAIN_MS);
+}
+
+int bus_timers(struct devbus *bus)
+{
+	int r = loop_timer_new(bus->loop, connect_now, bus, &bus->reconnect);
+
+	return r < 0 ? r : loop_timer_new(bus->loop, try_again, bus, &bus->again);
 }
 
 static void on_connected(void *userdata)

@@ -78,7 +78,7 @@ struct devbus {
 	bool greeting; /* on_connected() is at work: what is queued is sent at its end */
 	unsigned failures; /* in a row, for the back-off */
 	int64_t connected_ms;
-	struct loop_timer *reconnect;
+	struct loop_timer *reconnect, *again;
 	struct bus_subscription **subscriptions; /* number id - 1; NULL: free */
 	size_t subscription_count;
 	unsigned delivering;
@@ -108,7 +108,7 @@ int subscriptions_list(struct devbus *bus, struct link_filter **ret_filters, siz
 /* ---- bus.c */
 
 /* Connects now, and for ever after. */
-int bus_timer(struct devbus *bus); /* makes the timer that connects */
+int bus_timers(struct devbus *bus); /* makes those of the connection */
 void bus_start(struct devbus *bus);
 extern const struct link_events bus_link_events;
 
@@ -123,6 +123,9 @@ int bus_subscribe(struct devbus *bus, const struct link_filter *filter, bus_mess
 	void *userdata, void (*free_userdata)(void *userdata));
 int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler *handler);
 void bus_free_subscriptions(struct devbus *bus);
+
+/* Memory was too short for something that nobody will ask for again: status, states, subscriptions, what is on disk. In a second. */
+void bus_try_again(struct devbus *bus);
 
 /* Queues @message and sends what can be sent. 0 or a negative errno of outbox_add(); -EMSGSIZE. */
 int bus_send(struct devbus *bus, const struct outbox_message *message);
@@ -163,6 +166,7 @@ int status_new(struct devbus *bus);
 void status_free(struct devbus *bus);
 int status_next_will(struct devbus *bus, char **ret_will); /* before each connect; the caller frees it */
 void status_connected(struct devbus *bus);
+void status_try_again(struct devbus *bus);
 void status_connect_failed(struct devbus *bus);
 void status_offline(struct devbus *bus, const char *reason);
 /* Problems that the library sees: each kind has one reason at a time; NULL clears it. */
@@ -179,6 +183,7 @@ int status_problem(struct devbus *bus, enum status_problem problem, const char *
 
 /* ---- publish.c: states that are published again */
 void states_connected(struct devbus *bus);
+void states_try_again(struct devbus *bus);
 void states_free(struct devbus *bus);
 
 /* ---- call.c */

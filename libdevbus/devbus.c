@@ -85,7 +85,7 @@ static int open_parts(struct devbus *bus, const struct bus_parts *parts)
 
 	bus->started_ms = r == 0 ? loop_now_ms(bus->loop) : 0;
 	if (r == 0)
-		r = bus_timer(bus);
+		r = bus_timers(bus);
 	if (r == 0)
 		r = outbox_new(bus->settings.queue_limit_bytes, &bus->stats, &bus->outbox);
 	if (r == 0)
@@ -146,8 +146,8 @@ static bool free_bus(struct devbus *bus)
 	calls_free(bus);
 	outbox_free(bus->outbox);
 	store_close(bus->store);
-	if (bus->reconnect)
-		loop_timer_free(bus->reconnect);
+	loop_timer_free(bus->reconnect);
+	loop_timer_free(bus->again);
 	loop_free(bus->loop);
 	if (bus->lock_fd >= 0)
 		close(bus->lock_fd);

@@ -288,6 +288,8 @@ static void send_event(const struct store_event *event, void *userdata)
 	reading->stopped = !sent || outbox_add(reading->bus->outbox, &message) < 0;
 	if (reading->stopped) {
 		free(sent);
+		if (window_open(durable))
+			bus_try_again(reading->bus);
 		return;
 	}
 	*sent = (struct sent) { durable->unacked, reading->bus, event->seq, store_event_bytes(event) };
@@ -314,6 +316,8 @@ void durable_send(struct devbus *bus)
 	if (r == -EIO) /* opening heals it (store-open.c) */
 		status_problem(bus, STATUS_DAMAGE,
 			"events in devbus.db cannot be read; a restart keeps what can be");
+	else if (r < 0)
+		bus_try_again(bus);
 	outbox_send(bus->outbox, bus->link);
 }
 

@@ -26,7 +26,8 @@ static const struct kind {
 
 struct state {
 	struct state *next;
-	char *payload;
+	char *payload; /* NULL: none was taken yet */
+	bool untold; /* of this connection: memory was short */
 	char topic[];
 };
 
@@ -51,29 +52,24 @@ static struct state *add_state(struct states *states, const char *topic)
 	if (!state)
 		return NULL;
 	state->payload = NULL;
+	state->untold = false;
 	strcpy(state->topic, topic);
 	state->next = states->first;
 	states->first = state;
 	return state;
 }
 
-/* Takes @payload on success. */
-static int remember(struct devbus *bus, const char *topic, char *payload)
+/* The place for what is published on @topic; NULL: no memory. */
+static struct state *place_for(struct devbus *bus, const char *topic)
 {
 	struct state *state;
 
 	if (!bus->states)
 		bus->states = calloc(1, sizeof *bus->states);
 	if (!bus->states)
-		return -ENOMEM;
+		return NULL;
 	state = find_state(bus->states, topic);
-	if (!state)
-		state = add_state(bus->states, topic);
-	if (!state)
-		return -ENOMEM;
-	free(state->payload);
-	state->payload = payload;
-	return 0;
+	return state ? state : add_state(bus->states, topic);
 }
 
 static int send_state(struct devbus *bus, const char *topic, const char *payload)
@@ -91,11 +87,25 @@ static int send_state(struct devbus *bus, const char *topic, const char *payload
 		});
 }
 
+static void send_states(struct devbus *bus, bool all)
+{
+	for (struct state *state = bus->states ? bus->states->first : NULL; state; state = state->next) {
+		if (!state->payload || !(all || state->untold))
+			continue;
+		state->untold = send_state(bus, state->topic, state->payload) < 0;
+		if (state->untold)
+			bus_try_again(bus);
+	}
+}
+
 void states_connected(struct devbus *bus)
 {
-	for (struct state *state = bus->states ? bus->states->first : NULL; state; state = state->next)
-		if (state->payload)
-			send_state(bus, state->topic, state->payload);
+	send_states(bus, true);
+}
+
+void states_try_again(struct devbus *bus)
+{
+	send_states(bus, false);
 }
 
 void states_free(struct devbus *bus)
@@ -114,20 +124,21 @@ void states_free(struct devbus *bus)
 static int publish_state(struct devbus *bus, const char *topic, struct devbus_json *object)
 {
 	char *payload = json_print_and_free(object);
-	int r;
+	struct state *state = payload ? place_for(bus, topic) : NULL;
+	int r = state ? 0 : -ENOMEM;
 
-	if (!payload)
-		return -ENOMEM;
-	if (strlen(payload) > bus->settings.payload_limit_bytes) {
-		free(payload);
-		return -EMSGSIZE;
-	}
-	r = remember(bus, topic, payload);
+	if (r == 0 && strlen(payload) > bus->settings.payload_limit_bytes)
+		r = -EMSGSIZE;
+	if (r == 0 && bus->connected) /* else: with the next birth */
+		r = send_state(bus, topic, payload);
 	if (r < 0) {
 		free(payload);
 		return r;
 	}
-	return bus->connected ? send_state(bus, topic, payload) : 0; /* else: with the next birth */
+	free(state->payload);
+	state->payload = payload;
+	state->untold = false;
+	return 0;
 }
 
 /* ---- events */

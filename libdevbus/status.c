@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Not sooner after a failure: a full disk still takes a small write now and then, and the status would go to and fro. */
+enum { PROBE_MS = 4000 };
+
 struct status {
 	uint64_t incarnation;
 	bool born; /* the incarnation was used for a connection */
@@ -19,6 +22,8 @@ struct status {
 	bool told_systemd;
 	char *problems[STATUS_PROBLEMS];
 	const char *offline; /* why the service stops; NULL: it does not. From then on nothing else is said */
+	bool untold; /* what was to be published could not be, for want of memory */
+	struct loop_timer *probe; /* of the store, while it could not be written */
 	struct loop_timer *watchdog;
 	uint32_t watchdog_ms;
 };
@@ -93,8 +98,11 @@ static void publish(struct devbus *bus, enum envelope_state state, const char *r
 		r = make(bus, state, reason, &object);
 	if (r == 0)
 		r = bus_send_json(bus, &packet, object);
-	if (r < 0)
-		log_error("cannot publish the status: %s", strerror(-r));
+	bus->status->untold = r < 0;
+	if (r == 0)
+		return;
+	log_error("cannot publish the status: %s", strerror(-r));
+	bus_try_again(bus);
 }
 
 static void publish_now(struct devbus *bus)
@@ -102,6 +110,25 @@ static void publish_now(struct devbus *bus)
 	const struct status *status = bus->status;
 
 	publish(bus, state_now(status), status->offline ? status->offline : first_problem(status));
+}
+
+void status_try_again(struct devbus *bus)
+{
+	if (bus->status->untold)
+		publish_now(bus);
+}
+
+/* A service that has nothing to write would be degraded for ever by a disk that was full once. */
+static void probe_store(void *userdata)
+{
+	struct devbus *bus = userdata;
+
+	if (!bus->status->problems[STATUS_STORE])
+		return;
+	if (store_probe(bus->store) == 0)
+		status_problem(bus, STATUS_STORE, NULL);
+	else
+		loop_timer_set(bus->status->probe, loop_now_ms(bus->loop) + PROBE_MS);
 }
 
 /* A `lost` on our own topic is the will of a connection before this one, or somebody's mistake: we are alive. */
@@ -147,6 +174,8 @@ int status_new(struct devbus *bus)
 	if (!bus->status)
 		return -ENOMEM;
 	if (r == 0)
+		r = loop_timer_new(bus->loop, probe_store, bus, &bus->status->probe);
+	if (r == 0)
 		r = start_watchdog(bus);
 	if (r == 0)
 		r = bus_subscribe(
@@ -160,6 +189,7 @@ void status_free(struct devbus *bus)
 		return;
 	for (int i = 0; i < STATUS_PROBLEMS; i++)
 		free(bus->status->problems[i]);
+	loop_timer_free(bus->status->probe);
 	loop_timer_free(bus->status->watchdog);
 	free(bus->status);
 	bus->status = NULL;
@@ -222,6 +252,8 @@ int status_problem(struct devbus *bus, enum status_problem problem, const char *
 
 	if (!bus->status)
 		return 0;
+	if (problem == STATUS_STORE && reason)
+		loop_timer_set(bus->status->probe, loop_now_ms(bus->loop) + PROBE_MS);
 	copy = reason ? strdup(reason) : NULL;
 	known = &bus->status->problems[problem];
 	if ((!*known && !reason) || (*known && reason && strcmp(*known, reason) == 0) || (reason && !copy)) {

@@ -109,6 +109,11 @@ static int take_seq(struct store *store, const void *arguments)
 	return store_write_seq(store, *(const uint64_t *)arguments);
 }
 
+int store_probe(struct store *store)
+{
+	return store_transaction(store, take_seq, &store->seq);
+}
+
 int store_take_seq(struct store *store, uint64_t *ret_seq)
 {
 	uint64_t seq = store_next_seq(store);

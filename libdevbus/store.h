@@ -46,6 +46,9 @@ void store_close(struct store *store); /* NULL is fine */
 /* Adds one to the incarnation (protocol 3.2) and returns it. 0 or -ENOSPC, -EROFS, -EIO. */
 int store_next_incarnation(struct store *store, uint64_t *ret_incarnation);
 
+/* Whether it can be written: writes what is there already. 0 or a negative errno. */
+int store_probe(struct store *store);
+
 /* The random name of this store's event sequence (protocol 6.2): 16 hex digits, borrowed until close. */
 const char *store_stream(const struct store *store);
 

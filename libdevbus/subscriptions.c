@@ -110,7 +110,8 @@ static void sweep_subscriptions(struct devbus *bus)
 		if (mark_shared(bus, subscription) > 0) {
 			ask_again(bus, subscription->filter.filter);
 		} else if (bus->link->functions->unsubscribe(bus->link, subscription->filter.filter) < 0) {
-			bus->removed_some = true; /* when the link is writable, or connected */
+			bus->removed_some = true;
+			bus_try_again(bus); /* or before, when the link is writable, or connected */
 			continue;
 		}
 		bus->subscriptions[i] = NULL;
@@ -130,14 +131,18 @@ void subscriptions_ask(struct devbus *bus)
 	if (!bus->subscribe_pending)
 		return;
 	filters = calloc(bus->subscription_count ? bus->subscription_count : 1, sizeof *filters);
-	if (!filters)
+	if (!filters) {
+		bus_try_again(bus);
 		return;
+	}
 	for (size_t i = 0; i < bus->subscription_count; i++)
 		if (bus->subscriptions[i] && !bus->subscriptions[i]->removed &&
 			bus->subscriptions[i]->reason < 0)
 			filters[count++] = bus->subscriptions[i]->filter;
 	if (count == 0 || bus->link->functions->subscribe(bus->link, filters, count) == 0)
-		bus->subscribe_pending = false; /* else: when the link is writable */
+		bus->subscribe_pending = false;
+	else
+		bus_try_again(bus); /* or before, when the link is writable */
 	free(filters);
 }
 
