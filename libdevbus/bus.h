@@ -121,6 +121,9 @@ void bus_disconnect(struct devbus *bus, uint32_t timeout_ms);
  */
 int bus_subscribe(struct devbus *bus, const struct link_filter *filter, bus_message_handler *handler,
 	void *userdata, void (*free_userdata)(void *userdata));
+/* The same in place of the one with this filter and @handler, if there is one; it stays when this fails. */
+int bus_resubscribe(struct devbus *bus, const struct link_filter *filter, bus_message_handler *handler,
+	void *userdata, void (*free_userdata)(void *userdata));
 int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler *handler);
 void bus_free_subscriptions(struct devbus *bus);
 

@@ -88,11 +88,7 @@ static int subscribe(struct devbus *bus, const char *filter, bus_message_handler
 		return -EINVAL;
 	}
 	*copy = *subscriber;
-	bus->delivering++; /* in one step, so that the broker is not told to stop in between */
-	bus_unsubscribe(bus, filter, handler);
-	r = bus_subscribe(bus, &(struct link_filter) { .filter = filter, .qos = 1 }, handler, copy, free);
-	bus->delivering--;
-	subscriptions_ask(bus);
+	r = bus_resubscribe(bus, &(struct link_filter) { .filter = filter, .qos = 1 }, handler, copy, free);
 	if (r < 0)
 		free(copy);
 	return r;

@@ -174,6 +174,26 @@ int bus_subscribe(struct devbus *bus, const struct link_filter *filter, bus_mess
 	return 0;
 }
 
+/* The old one goes out of sight first, so that the two do not count as shared, and for good only when the new one is there. */
+int bus_resubscribe(struct devbus *bus, const struct link_filter *filter, bus_message_handler *handler,
+	void *userdata, void (*free_userdata)(void *userdata))
+{
+	struct bus_subscription *old = find_subscription(bus, filter->filter, handler);
+	int r;
+
+	if (!old)
+		return bus_subscribe(bus, filter, handler, userdata, free_userdata);
+	bus->delivering++; /* in one step, so that the broker is not told to stop in between */
+	old->removed = true;
+	r = bus_subscribe(bus, filter, handler, userdata, free_userdata);
+	old->removed = r == 0;
+	bus->removed_some |= r == 0;
+	bus->delivering--;
+	report_refused(bus);
+	subscriptions_ask(bus);
+	return r;
+}
+
 int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler *handler)
 {
 	struct bus_subscription *subscription = find_subscription(bus, filter, handler);
