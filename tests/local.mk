@@ -124,8 +124,10 @@ TESTS += $(torture)
 endif
 %C%_torture_torture_SOURCES = \
 	%D%/torture/torture.c %D%/torture/torture.h \
+	%D%/torture/bus.c \
 	%D%/torture/commands.c \
 	%D%/torture/disk.c \
+	%D%/torture/events.c \
 	%D%/torture/faults.c %D%/torture/faults.h \
 	%D%/torture/life.c %D%/torture/life.h \
 	%D%/torture/values.c \

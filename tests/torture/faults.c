@@ -327,7 +327,10 @@ int epoll_create1(int flags)
 
 int epoll_ctl(int fd, int operation, int watched, struct epoll_event *event)
 {
-	return fails(FAULT_SYSTEM, EIO) ? -1 : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
+	/* Only what is added needs memory of the kernel. */
+	return operation == EPOLL_CTL_ADD && fails(FAULT_SYSTEM, EIO)
+		       ? -1
+		       : (int)syscall(SYS_epoll_ctl, fd, operation, watched, event);
 }
 
 int eventfd(unsigned count, int flags)

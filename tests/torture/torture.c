@@ -123,7 +123,8 @@ static void live(enum fault_kind kind, unsigned long first, bool lasting)
 
 /* ---- all of them */
 
-static const struct scenario *const lists[] = { value_scenarios, disk_scenarios, command_scenarios };
+static const struct scenario *const lists[] = { value_scenarios, disk_scenarios, bus_scenarios,
+	event_scenarios, command_scenarios };
 
 static const struct scenario *nth(int index)
 {

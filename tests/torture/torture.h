@@ -16,7 +16,8 @@ struct scenario {
 };
 
 /* Each list ends with { 0 }. */
-extern const struct scenario value_scenarios[], disk_scenarios[], command_scenarios[];
+extern const struct scenario value_scenarios[], disk_scenarios[], bus_scenarios[], event_scenarios[],
+	command_scenarios[];
 
 /* Ends this life with a finding. Takes no memory while @condition holds. */
 #define hold(condition)                                                                                      \
