@@ -13,6 +13,10 @@ dist_provision_DATA = \
 	%D%/provision/render.sh \
 	%D%/provision/rights.sh
 
+# Hooks for the firmware service that need no special device.
+hooksdir = $(pkgdatadir)/hooks
+dist_hooks_SCRIPTS = %D%/hooks/file-slots
+
 # One manifest per service says what it may do beyond the rights of every service.
 manifestdir = $(pkgdatadir)/services.d
 dist_manifest_DATA = \

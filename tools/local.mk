@@ -3,7 +3,7 @@
 # devbusctl, the testbed and the demo. All of them run from the build tree, from any directory.
 
 bin_PROGRAMS += %D%/devbusctl
-dist_man_MANS += doc/man/devbusctl.1 doc/man/devbus-testbed.1
+dist_man_MANS += doc/man/devbusctl.1 doc/man/devbus-testbed.1 doc/man/devbus-sign-image.1
 
 %C%_devbusctl_SOURCES = \
 	%D%/ctl/cmd-call.c \
@@ -28,6 +28,7 @@ dist_man_MANS += doc/man/devbusctl.1 doc/man/devbus-testbed.1
 
 # Its own file knows where it will be installed; its parts need not.
 nodist_bin_SCRIPTS += %D%/devbus-testbed
+dist_bin_SCRIPTS += %D%/devbus-sign-image
 CLEANFILES += %D%/devbus-testbed
 EXTRA_DIST += %D%/devbus-testbed.in %D%/devbus-demo
 

@@ -209,7 +209,7 @@ static void on_piece(struct devbus *bus, void *userdata)
 	ssize_t n = digest_add_file(script->digest, script->image_fd, PIECE_BYTES);
 	int r = n < 0 ? (int)n : 0;
 	if (n > 0) {
-		tell_progress(script, "verifying");
+		tell_progress(script, "hashing the image");
 		r = devbus_after(script->base.host->bus, 1, on_piece, script, &script->timer);
 	}
 	if (r < 0) {
@@ -240,7 +240,7 @@ static void script_check(struct backend *backend, const char *path)
 static void on_progress(struct devbus *bus, void *userdata)
 {
 	(void)bus;
-	tell_progress(userdata, "installing");
+	tell_progress(userdata, "writing the slot");
 }
 
 static const char *const *install_environment(struct script *script)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
  * file:// in pieces: a regular file is always "ready", so epoll cannot pace it; a timer of 1 ms does, and leaves the
- * reactor free between two pieces.
+ * reactor free between two pieces. It always begins at the start: a local copy is quick, and a file has no entity tag.
  */
 #include "fetch-kinds.h"
 
@@ -20,7 +20,7 @@ struct file_fetch {
 	struct fetch base;
 	int fd;
 	uint64_t size;
-	bool announced;
+	bool begun;
 	char *piece;
 };
 
@@ -42,8 +42,8 @@ static void file_free(struct fetch *fetch)
 static void fail(struct fetch *fetch, const char *what, int error)
 {
 	struct devbus_error reason;
-	fetch_error(&reason, DEVBUS_E_IO_ERROR, "%s: %s", what, strerror(error));
-	fetch->host->done(fetch->host->userdata, &reason);
+	error_set(&reason, -error, DEVBUS_E_IO_ERROR, "%s: %s", what, strerror(error));
+	fetch->host->done(fetch->host->userdata, FETCH_FAILED, &reason);
 }
 
 static void end(struct fetch *fetch)
@@ -52,7 +52,7 @@ static void end(struct fetch *fetch)
 	if (fstat(self(fetch)->fd, &status) == 0 && (uint64_t)status.st_size != self(fetch)->size)
 		fail(fetch, "the file changed while it was read", EIO);
 	else
-		fetch->host->done(fetch->host->userdata, NULL);
+		fetch->host->done(fetch->host->userdata, FETCH_DONE, NULL);
 }
 
 /* Returns 1 if there may be more, 0 at the end, or a negative errno with *@ret_what. */
@@ -74,9 +74,11 @@ static void file_tick(struct fetch *fetch)
 	const struct fetch_host *host = fetch->host;
 	const char *what = "could not go on";
 	int r = 1;
-	if (!file->announced) {
-		file->announced = true;
-		r = host->announce(host->userdata, file->size) < 0 ? -ECANCELED : 1;
+	if (!file->begun) {
+		file->begun = true;
+		r = host->begin(
+			host->userdata, &(struct fetch_answer) { .size_bytes = file->size, .validator = "" });
+		r = r < 0 ? -ECANCELED : 1;
 	}
 	for (int i = 0; r > 0 && i < PIECES_PER_TURN; i++)
 		r = pass_piece(file, &what);
@@ -130,13 +132,11 @@ static int open_regular(const char *path, int *ret_fd, uint64_t *ret_size)
 static int open_url(struct file_fetch *file, const char *url, struct devbus_error *ret_error)
 {
 	char *path = path_of(url);
-	if (!path) {
-		fetch_error(ret_error, DEVBUS_E_INVALID_ARGS, "url: not a file of this device");
-		return -EINVAL;
-	}
+	if (!path)
+		return error_set(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not a file of this device");
 	int r = open_regular(path, &file->fd, &file->size);
 	if (r < 0)
-		fetch_error(ret_error, r == -ENOENT ? DEVBUS_E_NOT_FOUND : DEVBUS_E_IO_ERROR, "%s: %s", path,
+		error_set(ret_error, r, r == -ENOENT ? DEVBUS_E_NOT_FOUND : DEVBUS_E_IO_ERROR, "%s: %s", path,
 			r == -EISDIR ? "not a regular file" : strerror(-r));
 	curl_free(path);
 	return r;
@@ -146,18 +146,14 @@ static int file_start(const struct fetch_options *options, const struct fetch_ho
 	struct fetch **ret_fetch, struct devbus_error *ret_error)
 {
 	struct file_fetch *file = calloc(1, sizeof(*file));
-	if (!file) {
-		fetch_error(ret_error, DEVBUS_E_INTERNAL, "out of memory");
-		return -ENOMEM;
-	}
+	if (!file)
+		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	*file = (struct file_fetch) { .base = { &fetch_file, host }, .fd = -1 };
 	int r = open_url(file, options->url, ret_error);
-	if (r == 0 && !(file->piece = malloc(PIECE_BYTES))) {
-		fetch_error(ret_error, DEVBUS_E_INTERNAL, "out of memory");
-		r = -ENOMEM;
-	}
+	if (r == 0 && !(file->piece = malloc(PIECE_BYTES)))
+		r = error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	if (r == 0 && (r = host->arm(host->userdata, 0)) < 0)
-		fetch_error(ret_error, DEVBUS_E_INTERNAL, "timer: %s", strerror(-r));
+		error_set(ret_error, r, DEVBUS_E_INTERNAL, "timer: %s", strerror(-r));
 	if (r < 0) {
 		file_free(&file->base);
 		return r;

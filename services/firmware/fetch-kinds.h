@@ -3,6 +3,7 @@
 #ifndef FIRMWARE_FETCH_KINDS_H
 #define FIRMWARE_FETCH_KINDS_H
 
+#include "error.h"
 #include "fetch.h"
 
 struct fetch_kind {
@@ -20,9 +21,5 @@ struct fetch {
 };
 
 extern const struct fetch_kind fetch_file, fetch_curl;
-
-/* Fills in an error for the other side. */
-void fetch_error(struct devbus_error *error, const char *code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -3,8 +3,6 @@
 #include "fetch-kinds.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,23 +15,13 @@ static const struct {
 	{ "https://", &fetch_curl },
 };
 
-void fetch_error(struct devbus_error *error, const char *code, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	snprintf(error->code, sizeof(error->code), "%s", code);
-	vsnprintf(error->message, sizeof(error->message), format, args);
-	va_end(args);
-}
-
 int fetch_start(const struct fetch_options *options, const struct fetch_host *host, struct fetch **ret_fetch,
 	struct devbus_error *ret_error)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncasecmp(options->url, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].kind->start(options, host, ret_fetch, ret_error);
-	fetch_error(ret_error, DEVBUS_E_INVALID_ARGS, "url: not file://, http:// or https://");
-	return -EINVAL;
+	return error_set(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not file://, http:// or https://");
 }
 
 void fetch_ready(struct fetch *fetch, int fd, uint32_t events)

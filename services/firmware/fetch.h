@@ -13,29 +13,46 @@
 
 #include <devbus/devbus.h>
 
+/* What the sender is going to send. */
+struct fetch_answer {
+	uint64_t size_bytes; /* of the whole; 0: not told */
+	uint64_t offset; /* where it begins: as in the options, or 0 */
+	const char *
+		validator; /* a strong entity tag (RFC 9110, 8.8.3), with its quotes; "": none. Borrowed during the call */
+};
+
+enum fetch_end {
+	FETCH_DONE, /* all bytes came */
+	FETCH_FAILED, /* and would fail again */
+	FETCH_AGAIN, /* the link or the server, which may be better next time */
+	FETCH_FROM_START, /* what was there is not the beginning of what the sender has now */
+};
+
 struct fetch_host {
 	/* Call fetch_ready() when @fd is ready for @events (EPOLLIN, EPOLLOUT), in place of what was asked before; 0: no longer. */
 	int (*watch)(void *userdata, int fd, uint32_t events);
 	/* Call fetch_tick() once after @delay_ms, in place of what was asked before; negative: not at all. */
 	int (*arm)(void *userdata, int64_t delay_ms);
-	/* The size is known, before the first byte. Not called when the sender does not tell. Negative: give up. */
-	int (*announce)(void *userdata, uint64_t size_bytes);
+	/* What comes is known, before the first byte of it, and once. Negative: give up. */
+	int (*begin)(void *userdata, const struct fetch_answer *answer);
 	/* Some bytes. Negative: give up. */
 	int (*write)(void *userdata, const void *data, size_t size);
-	/*
-	 * The end: all bytes came (NULL), or what went wrong. Called once, as the last thing that fetch_ready() or fetch_tick()
-	 * does, so fetch_free() is allowed in it.
-	 */
-	void (*done)(void *userdata, const struct devbus_error *error);
+	/* The end, once, as the last thing that fetch_ready() or fetch_tick() does, so fetch_free() is allowed in it. @error: NULL for FETCH_DONE. */
+	void (*done)(void *userdata, enum fetch_end end, const struct devbus_error *error);
 	void *userdata;
 };
 
 struct fetch_options {
 	const char *url;
 	const char *user_agent;
+	uint64_t offset; /* bytes that are there already */
+	const char *validator; /* of what they are from; needed if @offset is not 0 */
 	const char *ca_file; /* "": the system's */
+	const char *client_certificate; /* "": none */
+	const char *client_key; /* "": in the same file */
 	const char *proxy; /* "": what the environment says; "none": none */
 	const char *http_proxy; /* for http:// URLs if @proxy is ""; NULL: none */
+	uint64_t rate_limit_bytes_s; /* 0: none */
 	uint32_t connect_timeout_s;
 	uint32_t low_speed_bytes_s; /* slower than this ... */
 	uint32_t low_speed_s; /* ... for so long: "timeout" */
@@ -44,7 +61,7 @@ struct fetch_options {
 
 struct fetch;
 
-/* Everything in @options and *@host is borrowed until fetch_free(). Returns 0, -EINVAL or another negative errno, with @ret_error set. */
+/* Everything in @options and *@host is borrowed until fetch_free(). A retry is the caller's, by another fetch. Returns 0, -EINVAL or another negative errno, with @ret_error set. */
 int fetch_start(const struct fetch_options *options, const struct fetch_host *host, struct fetch **ret_fetch,
 	struct devbus_error *ret_error);
 

@@ -11,43 +11,60 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define WINDOW_BYTES ((uint64_t)8 << 20)
 
 struct image {
 	int fd;
-	uint64_t bytes;
+	uint64_t bytes; /* that count */
+	uint64_t left; /* beyond them, from an earlier process */
 	uint64_t started; /* up to here the disk was told to write */
-	EVP_MD_CTX *hash;
+	struct digest *digest;
 };
 
-static int hash_begin(struct image *image)
+int image_open(int dir_fd, const char *name, struct image **ret_image)
 {
-	image->hash = EVP_MD_CTX_new();
-	if (!image->hash)
-		return -ENOMEM;
-	return EVP_DigestInit_ex(image->hash, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
-}
-
-int image_create(int dir_fd, const char *name, struct image **ret_image)
-{
-	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
-		return -errno;
 	struct image *image = calloc(1, sizeof(*image));
+	struct stat status;
 	if (!image)
 		return -ENOMEM;
-	image->fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = image->fd < 0 ? -errno : hash_begin(image);
+	image->fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	int r = image->fd < 0 || fstat(image->fd, &status) < 0 ? -errno : digest_new(&image->digest);
 	if (r < 0) {
 		image_free(image);
 		return r;
 	}
+	image->left = (uint64_t)status.st_size;
 	*ret_image = image;
 	return 0;
+}
+
+uint64_t image_left_bytes(const struct image *image)
+{
+	return image->left;
+}
+
+int image_take_up(struct image *image, size_t size)
+{
+	ssize_t n = digest_add_file(image->digest, image->fd, size);
+	if (n < 0)
+		return (int)n;
+	image->bytes += (uint64_t)n;
+	image->left = n > 0 && image->left > (uint64_t)n ? image->left - (uint64_t)n : 0;
+	image->started = image->bytes;
+	return image->left > 0;
+}
+
+int image_restart(struct image *image)
+{
+	if (ftruncate(image->fd, 0) < 0 || lseek(image->fd, 0, SEEK_SET) < 0)
+		return -errno;
+	image->bytes = image->left = image->started = 0;
+	return digest_restart(image->digest);
 }
 
 int image_reserve(struct image *image, uint64_t bytes)
@@ -82,7 +99,7 @@ static int keep_disk_busy(struct image *image)
 
 int image_write(struct image *image, const void *data, size_t size)
 {
-	if (EVP_DigestUpdate(image->hash, data, size) != 1)
+	if (digest_add(image->digest, data, size) < 0)
 		return -EIO;
 	for (const char *next = data; size > 0;) {
 		ssize_t n = write(image->fd, next, size);
@@ -102,59 +119,28 @@ uint64_t image_bytes(const struct image *image)
 	return image->bytes;
 }
 
-static int hash_end(EVP_MD_CTX *hash, char ret_sha256[SHA256_TEXT_SIZE])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned size = 0;
-	if (EVP_DigestFinal_ex(hash, digest, &size) != 1)
-		return -EIO;
-	for (unsigned i = 0; i < size; i++)
-		snprintf(ret_sha256 + 2 * (size_t)i, 3, "%02x", digest[i]);
-	return 0;
-}
-
 int image_finish(struct image *image, char ret_sha256[SHA256_TEXT_SIZE])
 {
 	/* What was set aside beyond the end is given back. */
 	if (ftruncate(image->fd, (off_t)image->bytes) < 0 || fsync(image->fd) < 0)
 		return -errno;
-	return hash_end(image->hash, ret_sha256);
+	return digest_finish(image->digest, ret_sha256);
 }
 
-static int hash_all(struct image *image)
+int image_free_bytes(int dir_fd, uint64_t *ret_bytes)
 {
-	char piece[16384];
-	for (;;) {
-		ssize_t n = read(image->fd, piece, sizeof(piece));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		if (EVP_DigestUpdate(image->hash, piece, (size_t)n) != 1)
-			return -EIO;
-	}
-}
-
-int image_hash(int dir_fd, const char *name, char ret_sha256[SHA256_TEXT_SIZE])
-{
-	struct image image = { .fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) };
-	if (image.fd < 0)
+	struct statvfs status;
+	if (fstatvfs(dir_fd, &status) < 0)
 		return -errno;
-	int r = hash_begin(&image);
-	if (r == 0)
-		r = hash_all(&image);
-	if (r == 0)
-		r = hash_end(image.hash, ret_sha256);
-	EVP_MD_CTX_free(image.hash);
-	close(image.fd);
-	return r;
+	*ret_bytes = (uint64_t)status.f_bavail * status.f_frsize;
+	return 0;
 }
 
 void image_free(struct image *image)
 {
 	if (!image)
 		return;
-	EVP_MD_CTX_free(image->hash);
+	digest_free(image->digest);
 	if (image->fd >= 0)
 		close(image->fd);
 	free(image);

@@ -14,23 +14,26 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/backend-script.c \
 	%D%/bundle.c %D%/bundle.h \
 	%D%/digest.c %D%/digest.h \
+	%D%/download.c %D%/download.h \
 	%D%/error.c %D%/error.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/fetch-curl.c %D%/fetch-kinds.h \
 	%D%/fetch-file.c \
 	%D%/firmware.c %D%/firmware.h \
+	%D%/health.c %D%/health.h \
 	%D%/hook.c %D%/hook.h \
 	%D%/image.c %D%/image.h \
+	%D%/machine.c %D%/machine.h \
+	%D%/machine-download.c %D%/machine-internal.h \
+	%D%/machine-start.c \
 	%D%/order.c %D%/order.h \
 	%D%/os-release.c %D%/os-release.h \
 	%D%/progress.c %D%/progress.h \
+	%D%/record.c %D%/record.h \
 	%D%/report.c %D%/report.h \
+	%D%/restart.c %D%/restart.h \
 	%D%/settings.c %D%/settings.h \
-	%D%/slots.c %D%/slots.h \
-	%D%/state.c %D%/state.h \
-	%D%/update.c %D%/update.h \
 	%D%/version.c %D%/version.h
-%C%_libfirmware_la_CPPFLAGS = $(AM_CPPFLAGS) -DFIRMWARE_CONFIG_DIR='"$(sysconfdir)/devbus/firmware"'
 %C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 %C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS) $(LIBSYSTEMD_LIBS)
 if HAVE_LIBSYSTEMD
@@ -42,14 +45,14 @@ if HAVE_LIBSYSTEMD
 endif
 
 if HAVE_CHECK
-firmware_unit_tests = tests/unit/test-firmware tests/unit/test-firmware-update
+firmware_unit_tests = tests/unit/test-firmware tests/unit/test-firmware-download
 check_PROGRAMS += $(firmware_unit_tests)
 TESTS += $(firmware_unit_tests)
 endif
 tests_unit_test_firmware_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_firmware_LDADD = %D%/libfirmware.la libdevbus/libdevbus.la $(CHECK_LIBS)
-tests_unit_test_firmware_update_SOURCES = \
-	tests/unit/test-firmware-update.c \
+tests_unit_test_firmware_download_SOURCES = \
+	tests/unit/test-firmware-download.c \
 	tests/unit/test-firmware-kit.h tests/unit/test-firmware-server.h
-tests_unit_test_firmware_update_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
-tests_unit_test_firmware_update_LDADD = $(tests_unit_test_firmware_LDADD)
+tests_unit_test_firmware_download_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_firmware_download_LDADD = $(tests_unit_test_firmware_LDADD)

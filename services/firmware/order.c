@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A table of checks, in the order in which a person would want to hear about them. */
 #include "order.h"
+#include "error.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,24 +14,11 @@ const struct devbus_field order_fields[] = {
 	DEVBUS_FIELD(struct order, sha256, .flags = DEVBUS_REQUIRED, .min = 64, .max = 64,
 		.description = "SHA-256 of the image, 64 hexadecimal digits"),
 	DEVBUS_FIELD(struct order, version, .flags = DEVBUS_REQUIRED, .min = 1, .max = VERSION_MAX,
-		.description = "Version of the image; must be newer than the one in force unless forced"),
+		.description = "Version of the image; must be newer than the one that runs unless forced"),
 	DEVBUS_FIELD(struct order, size, .description = "Size of the image in bytes; 0 or absent: not known"),
 	DEVBUS_FIELD(struct order, force, .description = "Install the same or an older version too"),
 	{ 0 },
 };
-
-static int no(struct devbus_error *error, int result, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static int no(struct devbus_error *error, int result, const char *code, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	snprintf(error->code, sizeof(error->code), "%s", code);
-	vsnprintf(error->message, sizeof(error->message), format, args);
-	va_end(args);
-	return result;
-}
 
 static bool scheme_allowed(const char *url, const char *protocols)
 {
@@ -52,9 +38,10 @@ static int check_url(const struct order *order, const struct order_rules *rules,
 {
 	for (const char *c = order->url; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: blank or control character");
+			return error_set(
+				error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: blank or control character");
 	if (!scheme_allowed(order->url, rules->protocols))
-		return no(
+		return error_set(
 			error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: scheme is none of %s", rules->protocols);
 	return 0;
 }
@@ -65,27 +52,33 @@ static int check_sha256(
 	(void)rules;
 	if (strlen(order->sha256) == 64 && strspn(order->sha256, "0123456789abcdefABCDEF") == 64)
 		return 0;
-	return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "sha256: not 64 hexadecimal digits");
+	return error_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "sha256: not 64 hexadecimal digits");
 }
 
 static int check_size(const struct order *order, const struct order_rules *rules, struct devbus_error *error)
 {
 	if (order->size <= rules->max_size_bytes)
 		return 0;
-	return no(error, -EPERM, DEVBUS_E_REFUSED, "size: %" PRIu64 " bytes, at most %" PRIu64 " are allowed",
-		order->size, rules->max_size_bytes);
+	return error_set(error, -EPERM, DEVBUS_E_REFUSED,
+		"size: %" PRIu64 " bytes, at most %" PRIu64 " are allowed", order->size,
+		rules->max_size_bytes);
+}
+
+int order_check_newer(const struct order *order, const char *running, struct devbus_error *ret_error)
+{
+	if (order->force || !*running || version_compare(order->version, running) > 0)
+		return 0;
+	return error_set(ret_error, -EPERM, DEVBUS_E_REFUSED, "version: %s is not newer than %s, which runs",
+		order->version, running);
 }
 
 static int check_version(
 	const struct order *order, const struct order_rules *rules, struct devbus_error *error)
 {
 	if (!version_valid(order->version))
-		return no(error, -EINVAL, DEVBUS_E_INVALID_ARGS,
+		return error_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS,
 			"version: not letters, digits, '.', '+' and '-'");
-	if (order->force || !*rules->version || version_compare(order->version, rules->version) > 0)
-		return 0;
-	return no(error, -EPERM, DEVBUS_E_REFUSED, "version: %s is not newer than %s, which is in force",
-		order->version, rules->version);
+	return order_check_newer(order, rules->version, error);
 }
 
 int order_check(const struct order *order, const struct order_rules *rules, struct devbus_error *ret_error)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * What an update may be, decided before any byte is fetched. Pure: an order, the rules of this device and the version in
- * force go in, yes or no comes out.
+ * What an update may be, decided before any byte is fetched. Pure: an order, the rules of this device and the version that
+ * runs go in, yes or no comes out.
  */
 #ifndef FIRMWARE_ORDER_H
 #define FIRMWARE_ORDER_H
 
-#include "slots.h"
+#include "digest.h"
+#include "version.h"
+
+#include <devbus/devbus.h>
 
 #define URL_MAX 1024 /* bytes, without the NUL */
 
@@ -23,7 +26,7 @@ extern const struct devbus_field order_fields[];
 struct order_rules {
 	const char *protocols; /* allowed URL schemes, between commas */
 	uint64_t max_size_bytes; /* of an image */
-	const char *version; /* in force; "": not known, anything is newer */
+	const char *version; /* that runs; "": not known, anything is newer */
 };
 
 /*
@@ -31,6 +34,9 @@ struct order_rules {
  * newer and not forced) in @ret_error.
  */
 int order_check(const struct order *order, const struct order_rules *rules, struct devbus_error *ret_error);
+
+/* The version of @order against the running one. Returns 0, or -EPERM with "refused". */
+int order_check_newer(const struct order *order, const char *running, struct devbus_error *ret_error);
 
 /* Whether @digest, in lower case, is what the order asks for. */
 bool order_matches(const struct order *order, const char *digest);

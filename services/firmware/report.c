@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * Everything here is derived from the state on disk and the slots, so that it is the same before and after a restart.
+ * Everything here is derived from the record on disk and the slots, so that it is the same before and after a restart.
  */
 #include "report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,92 +17,110 @@ static const struct devbus_field progress_fields[] = {
 };
 
 struct result {
+	char state[16];
 	char version[VERSION_MAX + 1];
-	char slot[2];
+	char slot[SLOT_SIZE];
+	char from_version[VERSION_MAX + 1];
 	uint64_t bytes;
 	char sha256[SHA256_TEXT_SIZE];
 };
 
 const struct devbus_field result_fields[] = {
-	DEVBUS_FIELD(struct result, version, .description = "Version now in force"),
-	DEVBUS_FIELD(struct result, slot, .description = "Slot now in force: a or b"),
-	DEVBUS_FIELD(struct result, bytes, .description = "Size of the image"),
-	DEVBUS_FIELD(struct result, sha256, .description = "SHA-256 of the image"),
+	DEVBUS_FIELD(struct result, state,
+		.description = "succeeded; for a local call installed, since it cannot outlive the reboot"),
+	DEVBUS_FIELD(struct result, version, .description = "Version of the image"),
+	DEVBUS_FIELD(struct result, slot, .description = "Slot that has it"),
+	DEVBUS_FIELD(struct result, from_version, .description = "Version that ran before; empty: not known"),
+	DEVBUS_FIELD(
+		struct result, bytes, .description = "Bytes in the slot; 0: the installer does not tell"),
+	DEVBUS_FIELD(struct result, sha256, .description = "SHA-256 of the file that was downloaded"),
 	{ 0 },
 };
 
-void report_progress(struct devbus *bus, struct progress_state *progress, const struct state *state,
-	int percent, uint64_t bytes, uint64_t size)
+void report_progress(struct devbus *bus, struct progress_state *shown, const struct record *record,
+	const struct machine_progress *progress)
 {
-	snprintf(progress->state, sizeof(progress->state), "%s", state->phase);
-	snprintf(progress->version, sizeof(progress->version), "%s", state->version);
-	progress->percent = percent < 0 ? 0 : (uint32_t)percent;
-	progress->bytes = bytes;
-	progress->size = size;
-	int r = devbus_publish(bus, DEVBUS_STATE, "progress", progress_fields, progress);
+	bool good = record_state(record) == STATE_SUCCEEDED;
+	snprintf(shown->state, sizeof(shown->state), "%s", record->state);
+	snprintf(shown->version, sizeof(shown->version), "%s", record->version);
+	shown->percent = good ? 100 : progress && progress->percent > 0 ? (uint32_t)progress->percent : 0;
+	if (progress && progress->bytes) {
+		shown->bytes = progress->bytes;
+		shown->size = progress->size;
+	}
+	int r = devbus_publish(bus, DEVBUS_STATE, "progress", progress_fields, shown);
 	if (r < 0)
 		devbus_log(DEVBUS_LOG_WARNING, "progress: %s", strerror(-r));
 }
 
-void report_end(struct devbus *bus, struct progress_state *progress, const struct state *state)
+void report_answer(struct devbus_request *request, const struct record *record)
 {
-	bool done = state_phase(state) == PHASE_SUCCEEDED;
-	report_progress(bus, progress, state, done ? 100 : 0, state->bytes, state->bytes);
-}
-
-void report_answer(struct devbus_request *request, const struct state *state)
-{
-	struct result result = { .bytes = state->bytes };
-	if (state_phase(state) == PHASE_FAILED) {
-		devbus_fail(request, state->error_code, "%s", state->error_message);
+	struct result result = { .bytes = record->bytes };
+	if (*record->error_code) {
+		devbus_fail(request, record->error_code, "%s", record->error_message);
 		return;
 	}
-	snprintf(result.version, sizeof(result.version), "%s", state->version);
-	snprintf(result.slot, sizeof(result.slot), "%s", state->slot);
-	snprintf(result.sha256, sizeof(result.sha256), "%s", state->sha256);
+	snprintf(result.state, sizeof(result.state), "%s", record->state);
+	snprintf(result.version, sizeof(result.version), "%s", record->version);
+	snprintf(result.slot, sizeof(result.slot), "%s", record->target);
+	snprintf(result.from_version, sizeof(result.from_version), "%s", record->from_version);
+	snprintf(result.sha256, sizeof(result.sha256), "%s", record->sha256);
 	devbus_reply(request, result_fields, &result);
 }
 
-void report_active(const struct slots *slots, char *ret_slot, struct slot_record *ret_record)
-{
-	memset(ret_record, 0, sizeof(*ret_record));
-	*ret_slot = SLOT_NONE;
-	int r = slots_active(slots, ret_slot);
-	if (r == 0 && *ret_slot != SLOT_NONE)
-		r = slots_read_record(slots, *ret_slot, ret_record);
-	if (r < 0 && r != -ENOENT)
-		devbus_log(DEVBUS_LOG_WARNING, "slot in force: %s", strerror(-r));
-}
+/* ---- status */
 
-static struct devbus_json *last_update(const struct state *state)
+static struct devbus_json *last_update(const struct record *record)
 {
 	struct devbus_json *last = devbus_json_new_object();
-	devbus_json_set(last, "state", devbus_json_new_string(state->phase));
-	devbus_json_set(last, "id", devbus_json_new_string(state->id));
-	devbus_json_set(last, "version", devbus_json_new_string(state->version));
-	devbus_json_set(last, "time", devbus_json_new_string(state->changed));
-	if (*state->error_code) {
-		devbus_json_set(last, "code", devbus_json_new_string(state->error_code));
-		devbus_json_set(last, "message", devbus_json_new_string(state->error_message));
+	devbus_json_set(last, "state", devbus_json_new_string(record->state));
+	devbus_json_set(last, "id", devbus_json_new_string(record->id));
+	devbus_json_set(last, "version", devbus_json_new_string(record->version));
+	devbus_json_set(last, "from_version", devbus_json_new_string(record->from_version));
+	devbus_json_set(last, "time", devbus_json_new_string(record->changed));
+	if (*record->error_code) {
+		devbus_json_set(last, "code", devbus_json_new_string(record->error_code));
+		devbus_json_set(last, "message", devbus_json_new_string(record->error_message));
 	}
 	return last;
 }
 
-int report_status(struct devbus_request *request, const char *word, const struct slots *slots,
-	const struct state *state, const struct progress_state *progress)
+static struct devbus_json *slot_json(const struct backend_slot *slot, bool booted)
 {
-	struct devbus_json *status = devbus_json_new_object(), *shown = NULL;
-	struct slot_record record;
-	char slot[2] = "";
-	report_active(slots, slot, &record);
-	devbus_json_set(status, "state", devbus_json_new_string(word));
-	devbus_json_set(status, "version", devbus_json_new_string(record.version));
-	devbus_json_set(status, "active_slot", devbus_json_new_string(slot));
-	devbus_json_set(status, "sha256", devbus_json_new_string(record.sha256));
-	devbus_json_set(status, "bytes", devbus_json_new_number((double)record.bytes));
-	if (devbus_fields_write(progress_fields, progress, &shown) == 0)
-		devbus_json_set(status, "progress", shown);
-	if (state_phase(state) != PHASE_IDLE)
-		devbus_json_set(status, "last", last_update(state));
+	struct devbus_json *object = devbus_json_new_object();
+	devbus_json_set(object, "name", devbus_json_new_string(slot->name));
+	devbus_json_set(object, "booted", devbus_json_new_bool(booted));
+	devbus_json_set(object, "version", devbus_json_new_string(slot->version));
+	if (*slot->health)
+		devbus_json_set(object, "health", devbus_json_new_string(slot->health));
+	return object;
+}
+
+static struct devbus_json *slots_json(const struct backend_view *view)
+{
+	struct devbus_json *slots = devbus_json_new_array();
+	if (*view->booted.name)
+		devbus_json_append(slots, slot_json(&view->booted, true));
+	if (*view->other.name)
+		devbus_json_append(slots, slot_json(&view->other, false));
+	return slots;
+}
+
+int report_status(
+	struct devbus_request *request, const struct machine *machine, const struct progress_state *shown)
+{
+	struct devbus_json *status = devbus_json_new_object(), *progress = NULL;
+	const struct backend_view *view = machine_view(machine);
+	const struct record *record = machine_record(machine);
+	enum state state = machine_state(machine), now = state_is_active(state) ? state : STATE_IDLE;
+	devbus_json_set(status, "state", devbus_json_new_string(state_name(now)));
+	devbus_json_set(status, "reboot_safe", devbus_json_new_bool(state_is_reboot_safe(now)));
+	devbus_json_set(status, "version", devbus_json_new_string(view->booted.version));
+	devbus_json_set(status, "active_slot", devbus_json_new_string(view->booted.name));
+	devbus_json_set(status, "slots", slots_json(view));
+	if (devbus_fields_write(progress_fields, shown, &progress) == 0)
+		devbus_json_set(status, "progress", progress);
+	if (state != STATE_IDLE)
+		devbus_json_set(status, "last", last_update(record));
 	return devbus_reply_json(request, status);
 }

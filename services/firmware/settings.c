@@ -12,14 +12,13 @@ static const char *const backends[] = { "script", NULL };
 #endif
 
 const struct devbus_field firmware_settings_fields[] = {
-	DEVBUS_FIELD(struct firmware_settings, slots_dir,
-		.description = "Folder of the slots; empty: `slots` in the service's state folder"),
 	DEVBUS_FIELD(struct firmware_settings, backend, .initial_text = "script", .choices = backends,
 		.description = "Who installs: script, the executables in hooks_dir; or rauc"),
-	DEVBUS_FIELD(struct firmware_settings, hooks_dir, .initial_text = FIRMWARE_CONFIG_DIR "/hooks",
-		.min = 1, .max = PATH_MAX - 1, .description = "Folder of the hooks of backend script"),
-	DEVBUS_FIELD(struct firmware_settings, keys_dir, .initial_text = FIRMWARE_CONFIG_DIR "/keys",
-		.min = 1, .max = PATH_MAX - 1,
+	DEVBUS_FIELD(struct firmware_settings, hooks_dir,
+		.initial_text = DEVBUS_CONFIG_DIR_DEFAULT "/firmware/hooks", .min = 1, .max = PATH_MAX - 1,
+		.description = "Folder of the hooks of backend script"),
+	DEVBUS_FIELD(struct firmware_settings, keys_dir,
+		.initial_text = DEVBUS_CONFIG_DIR_DEFAULT "/firmware/keys", .min = 1, .max = PATH_MAX - 1,
 		.description = "Folder of the public keys, *.pem, that backend script trusts"),
 	DEVBUS_FIELD(struct firmware_settings, compatible,
 		.description = "What the signed image must name as compatible; empty: anything"),
@@ -67,8 +66,8 @@ const struct devbus_field firmware_settings_fields[] = {
 		.description = "File whose first word is another one after each boot"),
 	DEVBUS_FIELD(struct firmware_settings, reboot_timeout_s, .initial = 900, .min = 1, .max = DAY_S,
 		.description = "Seconds in which the reboot service must have rebooted the device"),
-	DEVBUS_FIELD(struct firmware_settings, health_dir, .initial_text = FIRMWARE_CONFIG_DIR "/health.d",
-		.min = 1, .max = PATH_MAX - 1,
+	DEVBUS_FIELD(struct firmware_settings, health_dir,
+		.initial_text = DEVBUS_CONFIG_DIR_DEFAULT "/firmware/health.d", .min = 1, .max = PATH_MAX - 1,
 		.description = "Folder of executables that must succeed after an update"),
 	DEVBUS_FIELD(struct firmware_settings, health_services,
 		.description =

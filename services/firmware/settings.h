@@ -7,7 +7,6 @@
 #include <limits.h>
 
 struct firmware_settings {
-	char slots_dir[PATH_MAX];
 	/* who installs, and what is trusted */
 	char backend[16];
 	char hooks_dir[PATH_MAX];

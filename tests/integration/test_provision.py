@@ -40,7 +40,7 @@ CALLER_READS = {topic for topic in UNIVERSE if re.match(r"service/[^/]+/(status|
 MORE_WRITES = {"firmware": {"service/reboot/call/start"}, "reboot": {"service/firmware/call/status"}, "cli": CALLS,
                "config": {topic for topic in UNIVERSE if topic.startswith("service/config/state/")},
                "bridge": {topic for topic in UNIVERSE if re.match(r"service/[^/]+/(status$|call/ping)|cloud/event/[^/]+/", topic)}}
-MORE_READS = {"firmware": {"service/firmware/call/status"}, "reboot": {"service/reboot/call/start"}, "cli": CALLER_READS,
+MORE_READS = {"firmware": {"service/firmware/call/status"} | {f"service/{name}/status" for name in NAMES}, "reboot": {"service/reboot/call/start"}, "cli": CALLER_READS,
               "sensor": {"service/sensor/call/ping"}, "bridge": {topic for topic in UNIVERSE if re.match(
                   r"service/[^/]+/status$|service/bridge/raw|cloud/command/[^/]+/", topic)},
               "monitor": set(UNIVERSE)}

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * What the tests of updates share: a loop of poll(2) instead of the bus, a folder with two slots, an image to fetch and a
+ * What the tests of downloads share: a loop of poll(2) instead of the bus, a folder, an image to fetch and a
  * server that has it, and what must hold afterwards.
  */
 #ifndef DEVBUS_TEST_FIRMWARE_KIT_H
 #define DEVBUS_TEST_FIRMWARE_KIT_H
 
-#include "../../services/firmware/update.h"
+#include "../../services/firmware/download.h"
 #include "test-firmware-server.h"
 #include "unit.h"
 
@@ -23,14 +23,14 @@
 /* ---- a loop, and what is told to it */
 
 static struct {
-	struct update *update;
+	struct download *download;
 	struct pollfd watched[8];
 	int watched_count;
 	int64_t due_ms; /* negative: no timer */
-	int told, last_percent, biggest_step;
+	int told, last_percent, biggest_step, troubles;
 	bool over;
 	struct devbus_error error; /* code "": succeeded */
-	int cancel_at_percent; /* 0: never */
+	int stop_at_percent; /* 0: never */
 	int turns;
 } loop;
 
@@ -65,9 +65,10 @@ static int arm(void *userdata, int64_t delay_ms)
 	return 0;
 }
 
-static void tell(void *userdata, int percent, uint64_t bytes, uint64_t size)
+static void tell(void *userdata, int percent, uint64_t bytes, uint64_t size, const char *trouble)
 {
 	(void)userdata, (void)bytes, (void)size;
+	loop.troubles += trouble != NULL;
 	if (loop.told++ > 0 && percent - loop.last_percent > loop.biggest_step)
 		loop.biggest_step = percent - loop.last_percent;
 	loop.last_percent = percent;
@@ -80,11 +81,11 @@ static void finished(void *userdata, const struct devbus_error *error)
 	loop.over = true;
 	if (error)
 		loop.error = *error;
-	update_free(loop.update);
-	loop.update = NULL;
+	download_free(loop.download);
+	loop.download = NULL;
 }
 
-static const struct update_host host = { watch, arm, now_ms, tell, finished, NULL };
+static const struct download_host host = { watch, arm, now_ms, tell, finished, NULL };
 
 /* One wait, one call, as a reactor does it. */
 static void turn(void)
@@ -96,22 +97,21 @@ static void turn(void)
 	loop.turns++;
 	for (int i = 0; i < loop.watched_count; i++) {
 		if (loop.watched[i].revents) {
-			update_ready(loop.update, loop.watched[i].fd, (uint32_t)loop.watched[i].revents);
+			download_ready(loop.download, loop.watched[i].fd, (uint32_t)loop.watched[i].revents);
 			return;
 		}
 	}
 	if (loop.due_ms >= 0 && loop.due_ms <= now_ms(NULL)) {
 		loop.due_ms = -1;
-		update_tick(loop.update);
+		download_tick(loop.download);
 	}
 }
 
-/* ---- a folder with slot a in force, an image to fetch, and a server that has it */
+/* ---- a folder, an image to fetch, and a server that has it */
 
 static char folder[512];
+static int folder_fd;
 static char *image;
-static struct slots slots;
-static struct state state;
 static struct server server;
 
 static void write_file(const char *path, const char *data, size_t size)
@@ -129,20 +129,13 @@ static const char *path_in(const char *name)
 	return path;
 }
 
-static void open_folder(void)
-{
-	ck_assert_int_eq(slots_open(path_in("slots"), &slots), 0);
-	write_file(path_in("slots/slot-a.img"), "running", 7);
-	write_file(path_in("slots/slot-b.img"), "former", 6);
-	ck_assert_int_eq(slots_activate(&slots, 'a'), 0);
-}
-
 static void set_up(void)
 {
 	const char *base = getenv("TMPDIR");
-	snprintf(folder, sizeof(folder), "%.400s/devbus-update-XXXXXX", base ? base : "/tmp");
+	snprintf(folder, sizeof(folder), "%.400s/devbus-download-XXXXXX", base ? base : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	open_folder();
+	folder_fd = devbus_folder(AT_FDCWD, path_in("download"));
+	ck_assert_int_ge(folder_fd, 0);
 	image = malloc(IMAGE_BYTES);
 	for (size_t i = 0; i < IMAGE_BYTES; i++)
 		image[i] = (char)(i * 2654435761u >> 13);
@@ -156,7 +149,7 @@ static void tear_down(void)
 {
 	char command[sizeof(folder) + 16];
 	server_stop(server);
-	slots_close(&slots);
+	close(folder_fd);
 	free(image);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	ck_assert_int_eq(system(command), 0);
@@ -193,10 +186,12 @@ static struct order order_http(const char *path)
 	return order_of(url);
 }
 
-static struct update_options options = {
+static struct download_options options = {
 	.fetch = {
 		.user_agent = "test",
 		.ca_file = "",
+		.client_certificate = "",
+		.client_key = "",
 		.proxy = "none",
 		.connect_timeout_s = 5,
 		.low_speed_bytes_s = 1,
@@ -205,69 +200,49 @@ static struct update_options options = {
 	},
 	.max_size_bytes = IMAGE_BYTES,
 	.reserve_bytes = 4096,
+	.retry_s = 0,
+	.patience_s = 0,
 };
 
-static void run(const struct order *order)
+/* Returns whether it came to its end; else it was stopped where that was asked for. */
+static bool run(const struct order *order)
 {
-	struct update_place place = { slots.dir_fd, &slots, &state };
-	int r = update_start(order, "c1", &options, &place, &host, &loop.update, &loop.error);
+	memset(&loop.error, 0, sizeof(loop.error));
+	loop.over = false;
+	int r = download_start(folder_fd, order, &options, &host, &loop.download, &loop.error);
 	ck_assert((r < 0) == (*loop.error.code != '\0'));
 	while (r == 0 && !loop.over) {
 		turn();
-		if (loop.cancel_at_percent && !loop.over && loop.last_percent >= loop.cancel_at_percent)
-			update_cancel(loop.update);
+		if (loop.stop_at_percent && !loop.over && loop.last_percent >= loop.stop_at_percent)
+			break;
 	}
+	download_free(loop.download);
+	loop.download = NULL;
 	ck_assert_int_eq(loop.watched_count, 0);
 	ck_assert_int_le(loop.due_ms, -1);
+	return r < 0 || loop.over;
 }
 
 /* ---- what must hold afterwards */
 
-static bool slot_holds(const char *name, const char *data, size_t size)
-{
-	char *found = malloc(size + 1);
-	int fd = openat(slots.dir_fd, name, O_RDONLY);
-	size_t count = 0;
-	ssize_t n;
-	while (fd >= 0 && count <= size && (n = read(fd, found + count, size + 1 - count)) > 0)
-		count += (size_t)n;
-	if (fd >= 0)
-		close(fd);
-	bool same = fd >= 0 && count == size && memcmp(found, data, size) == 0;
-	free(found);
-	return same;
-}
-
 static void check_succeeded(void)
 {
-	struct slot_record record;
-	char slot;
+	char *found = malloc(IMAGE_BYTES + 1);
+	FILE *file = fopen(path_in("download/" DOWNLOAD_NAME), "r");
 	ck_assert_str_eq(loop.error.code, "");
-	ck_assert_int_eq(slots_active(&slots, &slot), 0);
-	ck_assert_int_eq(slot, 'b');
-	ck_assert(slot_holds("active", image, IMAGE_BYTES));
-	ck_assert(slot_holds("slot-a.img", "running", 7));
-	ck_assert_int_eq(slots_read_record(&slots, 'b', &record), 0);
-	ck_assert_str_eq(record.version, "2.0");
-	ck_assert_uint_eq(record.bytes, IMAGE_BYTES);
-	ck_assert_int_eq(state_load(slots.dir_fd, &state), 0);
-	ck_assert_int_eq(state_phase(&state), PHASE_SUCCEEDED);
-	ck_assert_str_eq(state.id, "c1");
-	ck_assert_str_eq(state.slot, "b");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fread(found, 1, IMAGE_BYTES + 1, file), IMAGE_BYTES);
+	ck_assert_int_eq(memcmp(found, image, IMAGE_BYTES), 0);
+	fclose(file);
+	free(found);
 }
 
 static void check_failed(const char *code)
 {
-	char slot;
 	ck_assert_str_eq(loop.error.code, code);
-	ck_assert_int_eq(slots_active(&slots, &slot), 0);
-	ck_assert_int_eq(slot, 'a');
-	ck_assert(slot_holds("active", "running", 7));
-	ck_assert(slot_holds("slot-b.img", "former", 6));
-	ck_assert_int_lt(faccessat(slots.dir_fd, SLOTS_PART_NAME, F_OK, 0), 0);
-	ck_assert_int_eq(state_load(slots.dir_fd, &state), 0);
-	ck_assert_int_eq(state_phase(&state), PHASE_FAILED);
-	ck_assert_str_eq(state.error_code, code);
+	ck_assert_str_ne(loop.error.message, "");
+	ck_assert_int_eq(download_drop(folder_fd), 0);
+	ck_assert_int_lt(faccessat(folder_fd, DOWNLOAD_NAME, F_OK, 0), 0);
 }
 
 #endif

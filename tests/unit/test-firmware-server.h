@@ -3,6 +3,15 @@
  * An HTTP server that misbehaves on request, in a child process on a free loopback port. The path says how:
  *
  *	/good            all of it, with its length
+ *	/ranges          the same with an entity tag, and the rest of it on request (RFC 9110, 14)
+ *	/flaky           /ranges that breaks off after each 1/11
+ *	/changing        /ranges, whose entity tag is another one each time
+ *	/no-ranges       /flaky that sends everything each time
+ *	/wrong-range     /flaky that sends another part than it was asked for
+ *	/pausing         /ranges that sends half at first, and then nothing until the link is closed
+ *	/pausing-once    the same; afterwards it has the rest only
+ *	/eight           all of it eight times
+ *	/unavailable     503 at first, then /good
  *	/endless         all of it, the end told by closing
  *	/cut             half of it, and closing
  *	/stall           half of it, and silence
@@ -15,7 +24,9 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -51,13 +62,14 @@ static void server_length(int fd, size_t size)
 	server_text(fd, head);
 }
 
-/* Returns the path of the request, in a static buffer. */
-static const char *server_read(int fd)
+static char server_request[4096], server_path[256];
+
+static void server_read(int fd)
 {
-	static char request[4096];
+	char *request = server_request;
 	size_t size = 0;
-	while (size < sizeof(request) - 1) {
-		ssize_t n = recv(fd, request + size, sizeof(request) - 1 - size, 0);
+	while (size < sizeof(server_request) - 1) {
+		ssize_t n = recv(fd, request + size, sizeof(server_request) - 1 - size, 0);
 		if (n <= 0)
 			break;
 		size += (size_t)n;
@@ -66,9 +78,65 @@ static const char *server_read(int fd)
 			break;
 	}
 	request[size] = '\0';
-	strtok(request, " ");
-	const char *path = strtok(NULL, " ");
-	return path ? path : "";
+	if (sscanf(request, "%*s %255s", server_path) != 1)
+		*server_path = '\0';
+}
+
+/* The number behind "Range: bytes=", 0 without; and only if it is the rest of what the server has now (RFC 9110, 13.1.5). */
+static size_t server_range(const char *request, const char *tag)
+{
+	char condition[64];
+	const char *range = strstr(request, "Range: bytes=");
+	snprintf(condition, sizeof(condition), "If-Range: %s\r\n", tag);
+	return range && strstr(request, condition) ? strtoul(range + 13, NULL, 10) : 0;
+}
+
+static void server_part(int fd, const char *image, size_t size, size_t first, size_t most, const char *tag)
+{
+	char head[256];
+	if (first > 0)
+		snprintf(head, sizeof(head),
+			"HTTP/1.1 206 Partial Content\r\nContent-Length: %zu\r\nContent-Range: bytes %zu-%zu/%zu\r\n"
+			"ETag: %s\r\nConnection: close\r\n\r\n",
+			size - first, first, size - 1, size, tag);
+	else
+		snprintf(head, sizeof(head),
+			"HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nETag: %s\r\nConnection: close\r\n\r\n",
+			size, tag);
+	server_text(fd, head);
+	server_send(fd, image + first, most < size - first ? most : size - first);
+}
+
+static void server_wait(int fd)
+{
+	char nothing[64];
+	while (recv(fd, nothing, sizeof(nothing), 0) > 0)
+		;
+}
+
+static bool server_ranges(int fd, const char *path, const char *request, const char *image, size_t size)
+{
+	static int times;
+	char tag[32] = "\"one\"";
+	size_t most = strcmp(path, "/ranges") == 0 ? size : size / 11 + 1;
+	if (strcmp(path, "/changing") == 0)
+		snprintf(tag, sizeof(tag), "\"%d\"", times++);
+	size_t first = server_range(request, tag);
+	if (strcmp(path, "/no-ranges") == 0)
+		server_part(fd, image, size, 0, ++times < 4 ? size / 4 * (size_t)times : size, tag);
+	else if (strcmp(path, "/wrong-range") == 0)
+		server_part(fd, image, size, first > 0 ? first - 1 : 0, first > 0 ? most : size / 2, tag);
+	else if (strcmp(path, "/changing") == 0)
+		server_part(fd, image, size, first, times < 4 ? size / 2 : size, tag);
+	else if (strncmp(path, "/pausing", 8) == 0 && (!path[8] || !times || first > 0)) {
+		server_part(fd, image, size, first, times++ ? size : size / 2, tag);
+		if (times == 1)
+			server_wait(fd);
+	} else if (strcmp(path, "/ranges") == 0 || strcmp(path, "/flaky") == 0)
+		server_part(fd, image, size, first, most, tag);
+	else
+		return false;
+	return true;
 }
 
 static void server_redirect(int fd, const char *to)
@@ -80,10 +148,21 @@ static void server_redirect(int fd, const char *to)
 
 static void server_answer(int fd, const char *image, size_t size)
 {
-	const char *path = server_read(fd);
+	static int refusals;
+	const char *path = server_path;
+	server_read(fd);
+	if (server_ranges(fd, path, server_request, image, size))
+		return;
+	if (strcmp(path, "/unavailable") == 0) {
+		if (refusals++ < 2) {
+			server_text(fd, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+			return;
+		}
+		path = "/good";
+	}
 	if (strcmp(path, "/good") == 0 || strcmp(path, "/cut") == 0 || strcmp(path, "/stall") == 0)
 		server_length(fd, size);
-	else if (strcmp(path, "/endless") == 0)
+	else if (strcmp(path, "/endless") == 0 || strcmp(path, "/eight") == 0)
 		server_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 	else if (strcmp(path, "/moved") == 0)
 		server_redirect(fd, "/good");
@@ -95,10 +174,12 @@ static void server_answer(int fd, const char *image, size_t size)
 		server_text(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
 	if (strcmp(path, "/good") == 0 || strcmp(path, "/endless") == 0)
 		server_send(fd, image, size);
+	for (int i = 0; strcmp(path, "/eight") == 0 && i < 8; i++)
+		server_send(fd, image, size);
 	if (strcmp(path, "/cut") == 0 || strcmp(path, "/stall") == 0)
 		server_send(fd, image, size / 2);
 	if (strcmp(path, "/stall") == 0)
-		pause();
+		server_wait(fd);
 }
 
 static struct server server_start(const char *image, size_t size)

@@ -97,10 +97,14 @@ new_boot_id()
 	cat /proc/sys/kernel/random/uuid >"$dir/boot_id.new" && mv "$dir/boot_id.new" "$dir/boot_id"
 }
 
+# The services that tell one boot from another; the others run on.
 do_finish_reboot()
 {
 	stop_process reboot
+	stop_process firmware
 	new_boot_id
+	SLOTS_DIR=$dir/slots "$file_slots" boot
+	do_start firmware
 	do_start reboot
 }
 

@@ -12,10 +12,41 @@ set_in_section() # SERVICE KEY VALUE
 	mv "$file.new" "$file"
 }
 
+# A device that trusts one key, whose private half is beside it for those who sign images for it.
+write_firmware_parts()
+{
+	parts_of_firmware=$dir/firmware
+	mkdir -p "$parts_of_firmware/hooks" "$parts_of_firmware/keys" "$parts_of_firmware/health.d"
+	if [ ! -s "$parts_of_firmware/signing.pem" ]; then
+		openssl genpkey -algorithm ed25519 -out "$parts_of_firmware/signing.pem"
+		openssl pkey -in "$parts_of_firmware/signing.pem" -pubout -out "$parts_of_firmware/keys/testbed.pem"
+	fi
+	for hook in booted-slot install activate mark-good mark-bad; do
+		cat >"$parts_of_firmware/hooks/$hook" <<-EOF
+			#!/bin/sh
+			SLOTS_DIR=$dir/slots exec $file_slots $hook "\$@"
+		EOF
+		chmod 700 "$parts_of_firmware/hooks/$hook"
+	done
+}
+
+write_firmware_settings()
+{
+	set_in_section firmware hooks_dir "$dir/firmware/hooks"
+	set_in_section firmware keys_dir "$dir/firmware/keys"
+	set_in_section firmware health_dir "$dir/firmware/health.d"
+	set_in_section firmware compatible devbus-testbed
+	set_in_section firmware boot_id_file "$dir/boot_id"
+	set_in_section firmware health_retry_s 1
+	set_in_section firmware health_timeout_s 60
+	set_in_section firmware retry_s 1
+}
+
 write_service_settings()
 {
 	set_in_section sensor root "$opt_sensor_root"
-	set_in_section firmware slots_dir "$dir/slots"
+	write_firmware_parts
+	write_firmware_settings
 	set_in_section reboot command "$dir/reboot"
 	set_in_section reboot boot_id_file "$dir/boot_id"
 	set_in_section bridge heartbeat_s "$opt_keepalive"
@@ -85,6 +116,8 @@ write_env()
 		CALLER_USER=cli
 		CALLER_PASSWORD=$(secret_of cli)
 		DEVICE_ID=$opt_device_id
+		SIGNING_KEY=$dir/firmware/signing.pem
+		COMPATIBLE=devbus-testbed
 		DEVBUS_CONFIG_DIR=$dir/etc
 		DEVBUS_STATE_DIR=$dir/state
 	EOF
