@@ -234,9 +234,11 @@ fault_tests = \
 	%D%/faults/test_crash_points.py \
 	%D%/faults/test_disk.py \
 	%D%/faults/test_hostile.py \
+	%D%/faults/test_hostile_local.py \
 	%D%/faults/test_kills.py \
 	%D%/faults/test_links.py \
-	%D%/faults/test_outbox.py
+	%D%/faults/test_outbox.py \
+	%D%/faults/test_restarts.py
 robot_suites = \
 	%D%/system/robot/brokers.robot \
 	%D%/system/robot/commands.robot \
@@ -264,19 +266,24 @@ check_PROGRAMS += %D%/faults/worker
 check_PROGRAMS += %D%/faults/kill-at
 %C%_faults_kill_at_SOURCES = %D%/faults/kill-at.c
 %C%_faults_kill_at_LDADD =
+# The same, and the library in it, under sanitizers: whatever hostile messages do to it shows. Only check-faults needs it.
+EXTRA_PROGRAMS += %D%/faults/worker-sanitized
+%C%_faults_worker_sanitized_SOURCES = %D%/faults/worker.c $(libdevbus_libcore_la_SOURCES)
+%C%_faults_worker_sanitized_CFLAGS = $(AM_CFLAGS) $(sanitize) -fno-omit-frame-pointer
+%C%_faults_worker_sanitized_LDADD = $(libdevbus_libcore_la_LIBADD)
+%C%_faults_worker_sanitized_LDFLAGS = $(AM_LDFLAGS) $(sanitize)
+sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
+CLEANFILES += %D%/faults/worker-sanitized
 
 figures = fault-figures.jsonl
 CLEANFILES += $(figures)
 
 .PHONY: check-faults check-robot
 check-faults: all $(check_PROGRAMS)
-	@rm -f $(figures); result=0; $(AM_TESTS_ENVIRONMENT) \
-	DEVBUS_LONG=1; export DEVBUS_LONG; DEVBUS_FIGURES='$(abs_builddir)/$(figures)'; export DEVBUS_FIGURES; \
-	for program in $(torture) $(long_unit_tests); do echo "# $$program"; ./$$program || result=1; done; \
-	for file in $(fault_tests) $(system_tests); do \
-		echo "# $$file"; \
-		$(PY_LOG_COMPILER) $(srcdir)/$$file || result=1; \
-	done; \
+	@rm -f $(figures)
+	@$(MAKE) $(AM_MAKEFLAGS) %D%/faults/worker-sanitized || echo "no sanitizers: the hostile messages go to the plain worker"
+	@result=0; DEVBUS_LONG=1 DEVBUS_FIGURES='$(abs_builddir)/$(figures)' $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
+		TESTS='$(torture) $(long_unit_tests) $(fault_tests) $(system_tests)' || result=$$?; \
 	$(PYTHON3) $(srcdir)/%D%/faults/print_figures.py $(figures); exit $$result
 
 # The suites that a test engineer reads; tests/system/test_robot_suites.py keeps them in step without Robot too.

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """What the fault scenarios share: a device per test, faults at random times from a seed that is printed, and the table of
 figures, which is appended to the file $DEVBUS_FIGURES as one JSON line for each row."""
+import contextlib
+import ctypes
 import json
 import os
 import random
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,12 +28,67 @@ def how_many(short, long):
 
 
 def record(title, name, figures):
-    """A row of the table."""
-    row = {"title": title, "name": name, **figures}
+    """A row of the table of that title."""
+    _write({"title": title, "name": name, **figures})
+
+
+def measured(what, figure, limit):
+    """A row of the last table, of figures beside their limits: @limit is the largest that is right. The test fails beyond it."""
+    _write({"measured": what, "figure": figure, "limit": limit})
+    assert figure <= limit, f"{what}: {figure}, limit {limit}"
+
+
+def _write(row):
     print(row)
     if os.environ.get("DEVBUS_FIGURES"):
         with open(os.environ["DEVBUS_FIGURES"], "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def resources_of(pid):
+    """Open files, threads, and the memory that is no file's, in KiB: with whom the pages of files are shared changes all the time."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    status = Path(f"/proc/{pid}/status").read_text()
+    return {"fds": len(os.listdir(f"/proc/{pid}/fd")), "threads": int(re.search(r"^Threads:\s+(\d+)", status, re.M)[1]),
+            "memory_kib": sum(int(size) for size in re.findall(r"^(?:Anonymous|Swap):\s+(\d+) kB", rollup, re.M))}
+
+
+class Network:
+    """A loopback of its own, on which packets can be made to vanish."""
+
+    def drop(self, port):
+        """What comes from @port and what goes to it: nobody is told."""
+        self._nft("add table inet faults; add chain inet faults input { type filter hook input priority 0; }; "
+                  f"add rule inet faults input tcp dport {port} drop; add rule inet faults input tcp sport {port} drop")
+
+    def restore(self):
+        self._nft("delete table inet faults")
+
+    @staticmethod
+    def _nft(script):
+        subprocess.run(["nft", script], check=True, stdin=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def own_network():
+    """What this thread starts within the block lives in a network namespace of its own. Skips where that may not be made."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.unshare(0x40000000):  # CLONE_NEWNET
+            pytest.skip(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            network = Network()
+            network.drop(1)
+            network.restore()
+            yield network
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no packets can be dropped: {error}")
+        finally:
+            libc.setns(before, 0)
+    finally:
+        os.close(before)
 
 
 class device:

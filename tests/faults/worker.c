@@ -9,6 +9,8 @@
  *   no A B E    refused, errno E
  *   run ID      a command began its work; resume ID: it was taken up again
  *   confirmed   all numbers are published, and none waits any more
+ *
+ * It can also call the service `config` all the time. The method `timing` says how long publishing and calling held it up.
  */
 #include <devbus/devbus.h>
 #include <errno.h>
@@ -18,25 +20,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { TURN_MS = 5, FLUSH_MS = 600 * 1000, PADDING_MAX = 120000 };
+enum { TURN_MS = 5, FLUSH_MS = 600 * 1000, PADDING_MAX = 120000, CALL_MS = 1000 };
 
 static struct {
 	uint32_t count; /* the last number */
 	uint32_t rate; /* numbers in a second */
 	uint32_t batch; /* numbers in one batch; 0: each one by itself */
 	uint32_t size; /* bytes of padding */
+	uint32_t calls; /* in a second, 0..1000 */
+	uint32_t rest_at, rest_ms; /* behind this number nothing is published for a while */
 	uint32_t stop_at; /* kill -9 by its own hand between this number and the commit of its batch */
 	char kind[16]; /* durable, reliable, volatile, mixed (reliable and durable by turns) */
 } plan = { .rate = 1000, .kind = "durable" };
+
+struct timing {
+	uint32_t publish_us, call_us; /* the slowest */
+	uint32_t calls, outcomes;
+};
 
 static struct {
 	struct devbus *bus;
 	int log_fd;
 	uint32_t next;
+	uint32_t rested_ms;
 	uint64_t credit_us; /* of a second, times the rate */
 	struct devbus_timer *timer;
+	struct timing timing;
 	bool done;
 } worker;
 
@@ -69,6 +81,38 @@ static uint32_t last_number(const char *path)
 	return highest;
 }
 
+/* ---- how long it takes */
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void note_time(uint64_t began_us, uint32_t *slowest_us)
+{
+	uint64_t took_us = now_us() - began_us;
+
+	if (took_us > *slowest_us)
+		*slowest_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
+}
+
+static const struct devbus_field timing_fields[] = {
+	DEVBUS_FIELD(struct timing, publish_us),
+	DEVBUS_FIELD(struct timing, call_us),
+	DEVBUS_FIELD(struct timing, calls),
+	DEVBUS_FIELD(struct timing, outcomes),
+	{ 0 },
+};
+
+static int on_timing(struct devbus_request *request, const void *args, void *userdata)
+{
+	(void)args, (void)userdata;
+	return devbus_reply(request, timing_fields, &worker.timing);
+}
+
 /* ---- events */
 
 struct number {
@@ -93,11 +137,15 @@ static enum devbus_publication kind_of(uint32_t n)
 static int publish(uint32_t n)
 {
 	static struct number number;
+	uint64_t began_us = now_us();
+	int r;
 
 	number.n = n;
 	memset(number.padding, 'x', plan.size);
 	number.padding[plan.size] = '\0';
-	return devbus_publish(worker.bus, kind_of(n), "number", number_fields, &number);
+	r = devbus_publish(worker.bus, kind_of(n), "number", number_fields, &number);
+	note_time(began_us, &worker.timing.publish_us);
+	return r;
 }
 
 static int publish_batch(uint32_t first, uint32_t last)
@@ -130,6 +178,10 @@ static void publish_next(void)
 static void turn(struct devbus *bus, void *userdata)
 {
 	(void)userdata;
+	if (worker.next > plan.rest_at && worker.rested_ms < plan.rest_ms) {
+		worker.rested_ms += TURN_MS;
+		return;
+	}
 	worker.credit_us += (uint64_t)plan.rate * TURN_MS * 1000;
 	while (worker.credit_us >= 1000000 && worker.next <= plan.count) {
 		worker.credit_us -= 1000000ULL * (plan.batch ? plan.batch : 1) < worker.credit_us
@@ -142,6 +194,28 @@ static void turn(struct devbus *bus, void *userdata)
 	worker.done = true;
 	devbus_timer_stop(worker.timer);
 	devbus_quit(bus);
+}
+
+/* ---- calls */
+
+static void on_outcome(struct devbus *bus, const struct devbus_outcome *outcome, void *userdata)
+{
+	(void)bus, (void)outcome, (void)userdata;
+	worker.timing.outcomes++;
+}
+
+static void call(struct devbus *bus, void *userdata)
+{
+	const struct devbus_call ping = {
+		.service = "config", .method = "ping", .timeout_ms = CALL_MS, .handler = on_outcome
+	};
+	uint64_t began_us = now_us();
+	int r = devbus_call(bus, &ping, NULL);
+
+	(void)userdata;
+	note_time(began_us, &worker.timing.call_us);
+	if (r == 0)
+		worker.timing.calls++;
 }
 
 /* ---- commands */
@@ -202,9 +276,17 @@ static const struct devbus_method methods[] = {
 		.args_size = sizeof(struct work),
 		.flags = DEVBUS_CLOUD,
 		.resume = on_resume },
+	{ .name = "timing", .handler = on_timing },
 	{ .name = "die", .handler = on_die, .flags = DEVBUS_CLOUD, .resume = on_die },
 	{ 0 },
 };
+
+/* Its section of the configuration: nothing depends on it, but it is one more thing to be heard. */
+static int on_configuration(struct devbus *bus, const void *values, void *userdata)
+{
+	(void)bus, (void)values, (void)userdata;
+	return 0;
+}
 
 /* ---- the process */
 
@@ -214,7 +296,8 @@ static int take_option(const char *word)
 		const char *name;
 		uint32_t *value;
 	} numbers[] = { { "count", &plan.count }, { "rate", &plan.rate }, { "batch", &plan.batch },
-		{ "size", &plan.size }, { "stop-at", &plan.stop_at } };
+		{ "size", &plan.size }, { "calls", &plan.calls }, { "rest-at", &plan.rest_at },
+		{ "rest-ms", &plan.rest_ms }, { "stop-at", &plan.stop_at } };
 	const char *value = strchr(word, '=');
 	size_t length = value ? (size_t)(value - word) : 0;
 
@@ -231,8 +314,12 @@ static int run(void)
 {
 	int r = devbus_serve(worker.bus, methods, NULL);
 
+	if (r == 0)
+		r = devbus_config(worker.bus, work_fields, sizeof(struct work), on_configuration, NULL);
 	if (r == 0 && worker.next <= plan.count)
 		r = devbus_every(worker.bus, TURN_MS, turn, NULL, &worker.timer);
+	if (r == 0 && plan.calls)
+		r = devbus_every(worker.bus, 1000 / plan.calls, call, NULL, NULL);
 	if (r == 0)
 		r = devbus_run(worker.bus);
 	if (r == 0 && worker.done) {
@@ -252,9 +339,10 @@ int main(int argc, char **argv)
 
 	for (int i = 3; r == 0 && i < argc; i++)
 		r = take_option(argv[i]);
-	if (r < 0 || plan.size > PADDING_MAX) {
-		fprintf(stderr, "usage: worker NAME LOG [count=N] [rate=N] [batch=N] [size=N] [stop-at=N] "
-				"[kind=durable|reliable|volatile|mixed]\n");
+	if (r < 0 || plan.size > PADDING_MAX || plan.calls > 1000) {
+		fprintf(stderr,
+			"usage: worker NAME LOG [count=N] [rate=N] [batch=N] [size=N] [calls=N] [rest-at=N rest-ms=N] [stop-at=N] "
+			"[kind=durable|reliable|volatile|mixed]\n");
 		return 2;
 	}
 	worker.next = last_number(argv[2]) + 1;

@@ -111,7 +111,7 @@ class Device(Steady, ProvisionedDevice):
         self.folder = Path(folder)
         services = self.folder / "services"
         services.mkdir(parents=True)
-        (services / "probe.acl").write_text("call other +\ncall nobody +\nread service/probe/event/+\nread service/other/state/+\n"
+        (services / "probe.acl").write_text("call other +\ncall nobody +\ncall config ping\nread service/probe/event/+\nread service/other/state/+\n"
                                             "read service/other/status\n")
         (services / "other.acl").write_text("call probe +\nread service/probe/state/+\n")
         (services / "tester.acl").write_text("write service/#\nwrite cloud/#\nread service/#\nread cloud/#\n")
@@ -189,6 +189,7 @@ class Message:
         self.at = time.monotonic()
         properties = getattr(message, "properties", None)
         self.correlation = getattr(properties, "CorrelationData", None)
+        self.reply_topic = getattr(properties, "ResponseTopic", None)
 
     def json(self):
         return json.loads(self.payload)
@@ -243,6 +244,12 @@ class Caller(Client):
             payload = json.dumps(payload)
         self._paho.publish(f"service/{service}/call/{method}", payload, 0, properties=properties)
         return correlation
+
+    def send_reply(self, topic, correlation, payload):
+        """An answer to somebody else's call."""
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.CorrelationData = correlation
+        self._paho.publish(topic, payload, 0, properties=properties)
 
     def reply(self, correlation):
         found = [message for message in self.got(self._reply) if message.correlation == correlation]

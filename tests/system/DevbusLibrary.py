@@ -58,7 +58,7 @@ class DevbusLibrary:
         manifests = self.folder / "services"
         manifests.mkdir()
         for name in WORKERS:
-            (manifests / f"{name}.acl").write_text("")
+            (manifests / f"{name}.acl").write_text("call config ping\n")
         self._environment = {} if clock == "real" else self._clock_environment()
         self._testbed("up", "--services-dir", manifests, "--keepalive", "5", *options)
         env = self._read_env()
@@ -111,9 +111,9 @@ class DevbusLibrary:
         self.cloud.publish(f"command/{service}/{command}", envelope)
         return identity
 
-    def send_raw(self, topic, payload, retain=False):
+    def send_raw(self, topic, payload, retain=False, timeout_s=10):
         """@payload as it is, on a topic such as command/sensor/read."""
-        self.cloud.publish(topic, payload, retain in (True, "True", "yes", "retained"))
+        self.cloud.publish(topic, payload, retain in (True, "True", "yes", "retained"), float(timeout_s))
 
     def should_receive_within(self, seconds, topic, /, **members):
         """An event on @topic (event/sensor/read) with these members comes within @seconds, or has come since Forget Messages. Members of
@@ -292,7 +292,11 @@ class DevbusLibrary:
 
     def statistics_of(self, service):
         """The method `stats`, asked for on the device."""
-        done = self._devbusctl("call", service, "stats")
+        return self.call_method(service, "stats")
+
+    def call_method(self, service, method):
+        """From the device."""
+        done = self._devbusctl("call", service, method)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -327,6 +331,10 @@ class DevbusLibrary:
         env = {key: value for key, value in os.environ.items() if not key.startswith("DEVBUS_")}
         bed = self.folder / "bed"
         return {**env, "DEVBUS_CONFIG_DIR": str(bed / "etc"), "DEVBUS_STATE_DIR": str(bed / "state"), **self._environment}
+
+    def service_port(self):
+        """Of the local broker, for services."""
+        return int(self._read_env()["SERVICE_PORT"])
 
     def _read_env(self):
         lines = (self.folder / "bed" / "testbed.env").read_text().splitlines()
