@@ -120,13 +120,14 @@ static const struct {
 	{ { "--help", "more" }, 0, "--config-dir DIR", "" },
 	{ { "--version" }, 0, "program 7.1\n", "" },
 	{ { "--config-dir" }, 2, "", "--config-dir" },
-	{ { "--config-dir", "" }, 0, "start stop", "" },
+	{ { "--config-dir", "" }, 1, "", "the configuration folder : No such file" },
+	{ { "--config-dir", "/" }, 0, "start stop", "" },
 	{ { "--unknown" }, 2, "", "--unknown" },
 	{ { "-x" }, 2, "", "x" },
 	{ { "more" }, 2, "", "unexpected argument more" },
 	{ { "--", "more" }, 2, "", "unexpected argument more" },
 	{ { "--config-dir", "/nowhere/at/all", "more" }, 2, "", "unexpected argument more" },
-	{ { "--config-dir", "/nowhere/at/all" }, 0, "start stop", "" },
+	{ { "--config-dir", "/nowhere/at/all" }, 1, "", "/nowhere/at/all" },
 	{ { NULL }, 0, "start stop", "" },
 };
 
