@@ -66,6 +66,7 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 		.event = text,
 		.seq = event->seq,
 		.final = envelope_phase_final(event->phase),
+		.rejected = event->phase == ENVELOPE_REJECTED,
 		.wall_ms = journal_ms(bus, event),
 		.topic = topic,
 		.class = OUTBOX_COMMAND,
@@ -85,6 +86,8 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 	free(args);
 	if (r == 0)
 		bus->server->journal_count++;
+	if (r == 0 && record.rejected)
+		bus->server->rejected_count++;
 	return r;
 }
 

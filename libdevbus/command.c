@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY_MS = 24 * 3600 * 1000, PRUNE_EVERY_MS = 3600 * 1000, PRUNE_SHARE = 8 };
+enum {
+	DAY_MS = 24 * 3600 * 1000,
+	PRUNE_EVERY_MS = 3600 * 1000,
+	PRUNE_SHARE =
+		8, /* how much more than needed is forgotten, so that the disk is touched once for several */
+	REJECTED_SHARE = 4, /* how much of the journal is for ids that were rejected */
+};
 
 /* ---- ids that are known */
 
@@ -74,15 +80,37 @@ static void leave_unanswered(struct devbus *bus, const char *command, int r)
 
 /* ---- commands that come in */
 
-static int make_room(struct devbus *bus)
+/* How many rejected ids are kept. */
+static size_t rejected_max(const struct devbus *bus)
+{
+	size_t most = bus->settings.journal_max / REJECTED_SHARE;
+
+	return most ? most : 1;
+}
+
+static int forget(struct devbus *bus, int64_t oldest_ms, size_t most, size_t most_rejected)
 {
 	struct server *server = bus->server;
-	size_t most = bus->settings.journal_max;
+	int r = store_command_prune_rejected(bus->store, most_rejected, &server->rejected_count);
+
+	return r < 0 ? r : store_command_prune(bus->store, oldest_ms, most, &server->journal_count);
+}
+
+static size_t with_room(size_t most)
+{
+	return most - most / PRUNE_SHARE - 1;
+}
+
+static int make_room(struct devbus *bus)
+{
+	const struct server *server = bus->server;
+	size_t most = bus->settings.journal_max, most_rejected = rejected_max(bus);
+	bool full = server->journal_count >= most, crowded = server->rejected_count >= most_rejected;
 	int r = 0;
 
-	if (server->journal_count >= most)
-		r = store_command_prune(
-			bus->store, INT64_MIN, most - most / PRUNE_SHARE - 1, &server->journal_count);
+	if (full || crowded)
+		r = forget(bus, INT64_MIN, full ? with_room(most) : most,
+			crowded ? with_room(most_rejected) : most_rejected);
 	if (r == 0 && server->journal_count >= most)
 		r = -EBUSY;
 	return r;
@@ -235,7 +263,7 @@ static void prune(void *userdata)
 	int64_t days_ms = (int64_t)bus->settings.journal_days * DAY_MS, now_ms;
 	int64_t oldest_ms = bus_trusted_ms(bus, &now_ms) ? now_ms - days_ms : INT64_MIN;
 
-	store_command_prune(bus->store, oldest_ms, bus->settings.journal_max, &bus->server->journal_count);
+	forget(bus, oldest_ms, bus->settings.journal_max, rejected_max(bus));
 	loop_timer_set(bus->server->prune, loop_now_ms(bus->loop) + PRUNE_EVERY_MS);
 }
 

@@ -10,7 +10,8 @@ struct server {
 	void *userdata;
 	struct devbus_request *pending, **end; /* oldest first */
 	size_t pending_count;
-	size_t journal_count; /* ids in the journal */
+	size_t journal_count,
+		rejected_count; /* ids in the journal, and those of them that were rejected, or some more */
 	struct loop_timer *prune, *retry;
 };
 

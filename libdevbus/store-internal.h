@@ -25,6 +25,8 @@ enum store_sql {
 	STORE_COMMAND_FORGET_OLD,
 	STORE_COMMAND_FORGET_MANY,
 	STORE_COMMAND_COUNT,
+	STORE_COMMAND_FORGET_REJECTED,
+	STORE_COMMAND_COUNT_REJECTED,
 	STORE_EVENT_ADD,
 	STORE_EVENT_READ,
 	STORE_EVENT_SIZE,
@@ -46,6 +48,9 @@ enum store_sql {
 /* The checksums of rows, as they are in their column crc. */
 #define STORE_COMMAND_CRC "checksum(id, method, args, event, seq, final, wall_ms, resumed)"
 #define STORE_EVENT_CRC "checksum(seq, class, wall_ms, bytes, topic, payload)"
+
+/* The column final. */
+enum store_final { STORE_UNFINISHED, STORE_FINISHED, STORE_REJECTED };
 
 struct store {
 	sqlite3 *database;

@@ -26,6 +26,13 @@ static struct store_event event_of(const struct store_command *record)
 	};
 }
 
+static enum store_final final_of(const struct store_command *record)
+{
+	if (!record->final)
+		return STORE_UNFINISHED;
+	return record->rejected ? STORE_REJECTED : STORE_FINISHED;
+}
+
 /* The second half of a transaction: the event, and its number. */
 static int write_event(struct store *store, const struct store_command *record)
 {
@@ -59,7 +66,7 @@ static int add(struct store *store, const void *arguments)
 	bind_text(statement, 3, record->args);
 	bind_text(statement, 4, record->event);
 	sqlite3_bind_int64(statement, 5, (sqlite3_int64)record->seq);
-	sqlite3_bind_int(statement, 6, record->final);
+	sqlite3_bind_int(statement, 6, final_of(record));
 	sqlite3_bind_int64(statement, 7, record->wall_ms);
 	code = store_step(statement);
 	return code == SQLITE_OK ? write_event(store, record) : code;
@@ -79,7 +86,7 @@ static int update(struct store *store, const void *arguments)
 	bind_text(statement, 1, record->id);
 	bind_text(statement, 2, record->event);
 	sqlite3_bind_int64(statement, 3, (sqlite3_int64)record->seq);
-	sqlite3_bind_int(statement, 4, record->final);
+	sqlite3_bind_int(statement, 4, final_of(record));
 	sqlite3_bind_int64(statement, 5, record->wall_ms);
 	code = store_step(statement);
 	if (code == SQLITE_OK && sqlite3_changes(store->database) == 0)
@@ -103,7 +110,8 @@ static int hand_over(struct store *store, sqlite3_stmt *row, store_command_found
 		.args = (const char *)sqlite3_column_text(row, 2),
 		.event = (const char *)sqlite3_column_text(row, 3),
 		.seq = (uint64_t)sqlite3_column_int64(row, 4),
-		.final = sqlite3_column_int(row, 5),
+		.final = sqlite3_column_int(row, 5) != STORE_UNFINISHED,
+		.rejected = sqlite3_column_int(row, 5) == STORE_REJECTED,
 		.wall_ms = sqlite3_column_int64(row, 6),
 	};
 
@@ -215,6 +223,22 @@ void store_give_back(struct store *store)
 		store_count(store, STORE_UNUSED_COUNT, &unused) == 0 && unused >= UNUSED_PAGES_MIN &&
 		unused > pages / 2)
 		(void)sqlite3_exec(store->database, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
+}
+
+static int forget_rejected(struct store *store, const void *arguments)
+{
+	sqlite3_stmt *statement = store_statement(store, STORE_COMMAND_FORGET_REJECTED);
+
+	sqlite3_bind_int64(statement, 1, *(const sqlite3_int64 *)arguments);
+	return store_step(statement);
+}
+
+int store_command_prune_rejected(struct store *store, size_t most, size_t *ret_count)
+{
+	const sqlite3_int64 limit = (sqlite3_int64)most;
+	int r = store_transaction(store, forget_rejected, &limit);
+
+	return r < 0 ? r : store_count(store, STORE_COMMAND_COUNT_REJECTED, ret_count);
 }
 
 int store_command_prune(struct store *store, int64_t oldest_wall_ms, size_t most, size_t *ret_count)

@@ -92,9 +92,14 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_COMMAND_FORGET_OLD] = "DELETE FROM command WHERE number IN"
 				     " (SELECT number FROM command WHERE final AND wall_ms < ?1)",
 	[STORE_COMMAND_FORGET_MANY] = "DELETE FROM command WHERE number IN"
-				      " (SELECT number FROM command WHERE final ORDER BY seq"
+				      " (SELECT number FROM command WHERE final ORDER BY final = 2 DESC, seq"
 				      " LIMIT max(0, (SELECT count(*) FROM command) - ?1))",
 	[STORE_COMMAND_COUNT] = "SELECT count(*) FROM command",
+	[STORE_COMMAND_FORGET_REJECTED] =
+		"DELETE FROM command WHERE number IN"
+		" (SELECT number FROM command WHERE final AND final = 2 ORDER BY seq"
+		" LIMIT max(0, (SELECT count(*) FROM command WHERE final AND final = 2) - ?1))",
+	[STORE_COMMAND_COUNT_REJECTED] = "SELECT count(*) FROM command WHERE final AND final = 2",
 	[STORE_EVENT_ADD] = "INSERT INTO event(seq, class, wall_ms, bytes, topic, payload, crc)"
 			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, checksum(?1, ?2, ?3, ?4, ?5, ?6))",
 	[STORE_EVENT_READ] =

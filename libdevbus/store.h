@@ -107,6 +107,7 @@ struct store_command {
 	const char *event; /* last event as JSON text */
 	uint64_t seq; /* of that event */
 	bool final;
+	bool rejected; /* final, and never begun */
 	int64_t wall_ms; /* of the last change, for the age limit */
 	const char *
 		topic; /* where the event goes: it is added to the outbox as well, in the same transaction. NULL: it is not */
@@ -139,11 +140,14 @@ int store_command_resumed(struct store *store, const char *id, unsigned *ret_tim
 int store_command_unfinished(struct store *store, store_command_found *found, void *userdata);
 
 /*
- * Forgets finished ids whose last change is older than @oldest_wall_ms, then those with the oldest events until at most @most ids are
- * left. Unfinished ones are never forgotten. Writes nothing when there is nothing to forget.
+ * Forgets finished ids whose last change is older than @oldest_wall_ms, then the oldest until at most @most ids are left: first those
+ * that were rejected. Unfinished ones are never forgotten. Writes nothing when there is nothing to forget.
  * *@ret_count: how many are left, unfinished ones included. 0, -ENOSPC, -EROFS, -EIO.
  */
 int store_command_prune(struct store *store, int64_t oldest_wall_ms, size_t most, size_t *ret_count);
+
+/* Forgets the oldest of the rejected ids until at most @most of these are left; *@ret_count: how many. Errors as above. */
+int store_command_prune_rejected(struct store *store, size_t most, size_t *ret_count);
 
 /* Uses up the next number for an event that has no record, such as a rejection. 0 or a negative errno. */
 int store_take_seq(struct store *store, uint64_t *ret_seq);

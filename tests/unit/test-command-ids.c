@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Ids that are known, what a crash left unfinished, and disks that fail (protocol 4.3, 4.4). */
-#include "full-disk.h"
-#include "json-text.h"
-#include "serve-kit.h"
+#include "durable-kit.h"
 #include <errno.h>
 
 /* ---- known ids */
@@ -126,6 +124,52 @@ START_TEST(test_journal_is_bounded)
 }
 END_TEST
 
+/* Sends numbers @first to @last; how many of them were known. */
+static int send_numbers(const char *name, int first, int last)
+{
+	uint64_t known = kit.bus->stats.commands_repeated;
+
+	for (int i = first; i <= last; i++) {
+		struct mark mark = mark_here();
+
+		send_number(name, i);
+		acknowledge_all();
+		forget_sent_since(mark);
+	}
+	return (int)(kit.bus->stats.commands_repeated - known);
+}
+
+/* Whoever sends nothing but nonsense must not push out what was really done (protocol 4.3). */
+START_TEST(test_rejections_have_a_share)
+{
+	enum { MOST = 64, SHARE = MOST / 4, DONE = 40, LATER = 1000 };
+	int known;
+
+	kit_setting("journal_max", "64");
+	serve_and_start();
+	send_numbers("simple", 1, DONE);
+	ck_assert_int_eq(send_numbers("nothing", 101, 200), 0);
+	if (_i == 1) {
+		kit_kill();
+		kit_open(0);
+		serve();
+		kit_connect();
+	}
+	ck_assert_int_eq(send_numbers("simple", 1, DONE), DONE);
+	ck_assert_int_eq(send_numbers("nothing", 200, 200), 1);
+	for (known = 0; known < 100 && send_numbers("nothing", 199 - known, 199 - known) == 1;)
+		known++;
+	ck_assert_int_lt(known, SHARE);
+	ck_assert_int_ge(known, SHARE / 2);
+	/* What is done goes last, the oldest first. */
+	send_numbers("simple", LATER + 1, LATER + SHARE);
+	ck_assert_int_eq(send_numbers("simple", 1, DONE), DONE);
+	send_numbers("simple", LATER + MOST, LATER + MOST + SHARE);
+	ck_assert_int_eq(send_numbers("simple", 1, 1), 0);
+	ck_assert_int_eq(send_numbers("simple", DONE, DONE), 1);
+}
+END_TEST
+
 START_TEST(test_ids_are_forgotten_by_age)
 {
 	kit_setting("journal_days", "2");
@@ -236,17 +280,6 @@ START_TEST(test_resumed_by_another_version)
 END_TEST
 
 /* ---- the disk */
-
-/* The status that others read now. */
-static const char *state_now(void)
-{
-	struct fake_record *record, *last = NULL;
-
-	kit_settle();
-	while ((record = kit_published("service/unit/status")))
-		last = record;
-	return kit_member(last, "state");
-}
 
 static const struct {
 	const char *name, *code;
@@ -365,6 +398,7 @@ int main(void)
 	tcase_add_loop_test(all, test_known_id, 0, 2 * LENGTH(repeats));
 	tcase_add_test(all, test_known_id_while_it_runs);
 	tcase_add_test(all, test_journal_is_bounded);
+	tcase_add_loop_test(all, test_rejections_have_a_share, 0, 2);
 	tcase_add_loop_test(all, test_ids_are_forgotten_by_age, 0, 2);
 	tcase_add_test(all, test_busy_when_too_many_wait);
 	tcase_add_test(all, test_resumed);
