@@ -56,6 +56,34 @@ static int64_t journal_ms(const struct devbus *bus, const struct envelope_event 
 	return bus_clock_unsynced(bus) ? INT64_MAX : event->wall_ms;
 }
 
+static int print_args(const struct devbus_request *request, bool final, char **ret_args)
+{
+	struct devbus_json *args = request->args ? devbus_json_copy(request->args) : NULL;
+	int r = request->args && !args ? -ENOMEM : 0;
+
+	if (r == 0 && final)
+		r = command_hide_secrets(request->method, args);
+	if (r < 0 || !args) {
+		devbus_json_free(args);
+		return r;
+	}
+	*ret_args = json_print_and_free(args);
+	return *ret_args ? 0 : -ENOMEM;
+}
+
+static int write_record(const struct devbus_request *request, const struct store_command *record)
+{
+	struct server *server = request->bus->server;
+	int r = request->accepted ? store_command_update(request->bus->store, record)
+				  : store_command_add(request->bus->store, record);
+
+	if (r == 0 && !request->accepted) {
+		server->journal_count++;
+		server->rejected_count += record->rejected;
+	}
+	return r;
+}
+
 static int save_event(struct devbus_request *request, const struct envelope_event *event, const char *text)
 {
 	struct devbus *bus = request->bus;
@@ -76,18 +104,14 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 	if (r == 0)
 		r = durable_make_room(
 			bus, OUTBOX_COMMAND, strlen(topic) + strlen(text) + STORE_EVENT_OVERHEAD);
-	if (r == 0 && request->accepted)
-		return store_command_update(bus->store, &record);
-	if (r == 0 && request->args && !(args = devbus_json_print(request->args)))
-		r = -ENOMEM;
+	if (r == 0 && request->accepted && record.final)
+		r = command_args_to_keep(request, &args);
+	if (r == 0 && !request->accepted)
+		r = print_args(request, record.final, &args);
 	record.args = args;
 	if (r == 0)
-		r = store_command_add(bus->store, &record);
+		r = write_record(request, &record);
 	free(args);
-	if (r == 0)
-		bus->server->journal_count++;
-	if (r == 0 && record.rejected)
-		bus->server->rejected_count++;
 	return r;
 }
 

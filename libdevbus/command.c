@@ -24,6 +24,7 @@ enum {
 struct known {
 	char method[TOPIC_LEVEL_MAX + 1];
 	char *args, *event;
+	bool final;
 	int r; /* -ENOMEM: not copied */
 };
 
@@ -34,21 +35,32 @@ static void copy_known(const struct store_command *record, void *userdata)
 	strncpy(known->method, record->method, sizeof known->method - 1);
 	known->args = record->args ? strdup(record->args) : NULL;
 	known->event = strdup(record->event);
+	known->final = record->final;
 	known->r = !known->event || (record->args && !known->args) ? -ENOMEM : 0;
 }
 
-/* No arguments and none in the object are the same. 0 or -ENOMEM. */
-static int compare_args(const char *known, const struct devbus_json *args, bool *ret_same)
+static bool same(const struct devbus_json *some, const struct devbus_json *others)
 {
-	struct devbus_json *object = NULL;
-	int r = known ? devbus_json_parse(known, strlen(known), &object, NULL) : 0;
+	/* No arguments and none in the object are the same. */
+	return devbus_json_equal(some, others) || devbus_json_count(some) + devbus_json_count(others) == 0;
+}
 
-	if (r == -ENOMEM)
-		return r;
-	*ret_same = r == 0 && (devbus_json_equal(object, args) ||
-				      devbus_json_count(object) + devbus_json_count(args) == 0);
-	devbus_json_free(object);
-	return 0;
+/* Of secrets, which are not kept once it is final, only whether they are there. 0 or -ENOMEM. */
+static int compare_args(const struct known *known, const struct devbus_method *method,
+	const struct devbus_json *args, bool *ret_same)
+{
+	struct devbus_json *kept = NULL, *copy = args ? devbus_json_copy(args) : NULL;
+	int r = args && !copy ? -ENOMEM : 0;
+
+	if (r == 0 && known->final)
+		r = command_hide_secrets(method, copy);
+	if (r == 0 && known->args)
+		r = devbus_json_parse(known->args, strlen(known->args), &kept, NULL);
+	if (r != -ENOMEM)
+		*ret_same = r == 0 && same(kept, copy);
+	devbus_json_free(kept);
+	devbus_json_free(copy);
+	return r == -ENOMEM ? r : 0;
 }
 
 static int on_known(struct devbus *bus, const char *command, const struct envelope_command *envelope,
@@ -56,7 +68,9 @@ static int on_known(struct devbus *bus, const char *command, const struct envelo
 {
 	struct devbus_error error;
 	bool same = false;
-	int r = strcmp(known->method, command) == 0 ? compare_args(known->args, envelope->args, &same) : 0;
+	int r = strcmp(known->method, command) == 0
+			? compare_args(known, server_method(bus, command, true), envelope->args, &same)
+			: 0;
 
 	if (r < 0)
 		return r;
@@ -276,6 +290,9 @@ int commands_open(struct devbus *bus)
 		r = loop_timer_new(bus->loop, command_retry_finals, bus, &bus->server->retry);
 	if (r < 0)
 		return r;
+	for (const struct devbus_method *method = bus->server->methods; method->name; method++)
+		if (command_has_secrets(method))
+			store_erase_what_goes(bus->store);
 	prune(bus);
 	r = topic_make_filter(filter, "cloud", "command", bus->name, "+");
 	if (r == 0)

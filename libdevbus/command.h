@@ -22,4 +22,16 @@ void command_note_store(struct devbus *bus, int r);
 void command_retry_finals(void *bus);
 void command_forget_final(struct devbus_request *request);
 
+/* ---- command-secrets.c; @method NULL: any argument may be secret */
+bool command_has_secrets(const struct devbus_method *method);
+
+/* Leaves of each secret in @args (NULL: none) only that it was there. 0 or -ENOMEM. */
+int command_hide_secrets(const struct devbus_method *method, struct devbus_json *args);
+
+/*
+ * What the journal is to keep of the arguments of an accepted request once it is final: *@ret_args, which the caller frees, or all as
+ * it is (untouched). 0 or a negative errno.
+ */
+int command_args_to_keep(const struct devbus_request *request, char **ret_args);
+
 #endif

@@ -142,6 +142,35 @@ int devbus_fields_write(const struct devbus_field *fields, const void *value, st
 	return 0;
 }
 
+/* ---- secrets */
+
+bool field_has_secrets(const struct devbus_field *fields)
+{
+	for (; more(fields); fields++)
+		if (fields->flags & DEVBUS_SECRET || field_has_secrets(fields->each))
+			return true;
+	return false;
+}
+
+int field_hide_secrets(const struct devbus_field *fields, struct devbus_json *object)
+{
+	int r = 0;
+
+	for (; r == 0 && more(fields); fields++) {
+		struct devbus_json *member = devbus_json_get(object, fields->name);
+
+		if (!member)
+			continue;
+		if (fields->flags & DEVBUS_SECRET)
+			r = devbus_json_set(object, fields->name, devbus_json_new_bool(true));
+		else if (fields->each)
+			for (member = devbus_json_first(member); r == 0 && member;
+				member = devbus_json_next(member))
+				r = field_hide_secrets(fields->each, member);
+	}
+	return r;
+}
+
 /* ---- describing */
 
 static int describe_one(

@@ -8,6 +8,12 @@
 /* The row of @fields (may be NULL) for member @name, exact case, or NULL. */
 const struct devbus_field *field_find(const struct devbus_field *fields, const char *name);
 
+/* Whether any of @fields is secret, those of maps included. */
+bool field_has_secrets(const struct devbus_field *fields);
+
+/* Puts `true` in the place of each secret in @object, those in maps included. 0 or -ENOMEM. */
+int field_hide_secrets(const struct devbus_field *fields, struct devbus_json *object);
+
 /*
  * Sets the one member that @field describes in the struct at @value from a text as it stands in a settings
  * file, under the same bounds and with the same messages as devbus_fields_read(). Booleans are true/false,

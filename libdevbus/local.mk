@@ -72,6 +72,7 @@ libdevbus_floor3 = \
 	%D%/call-wait.c \
 	%D%/command.c %D%/command.h \
 	%D%/command-resume.c \
+	%D%/command-secrets.c \
 	%D%/command-tell.c \
 	%D%/config.c \
 	%D%/config-secret.c %D%/config-secret.h \

@@ -88,6 +88,7 @@ static int update(struct store *store, const void *arguments)
 	sqlite3_bind_int64(statement, 3, (sqlite3_int64)record->seq);
 	sqlite3_bind_int(statement, 4, final_of(record));
 	sqlite3_bind_int64(statement, 5, record->wall_ms);
+	bind_text(statement, 6, record->args);
 	code = store_step(statement);
 	if (code == SQLITE_OK && sqlite3_changes(store->database) == 0)
 		code = SQLITE_NOTFOUND;
@@ -96,7 +97,17 @@ static int update(struct store *store, const void *arguments)
 
 int store_command_update(struct store *store, const struct store_command *record)
 {
-	return write_record(store, update, record);
+	int r = write_record(store, update, record);
+
+	/* What was there is in the log until that is begun anew. Someone who reads the file now puts it off until the next time. */
+	if (r == 0 && record->args)
+		(void)sqlite3_exec(store->database, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	return r;
+}
+
+void store_erase_what_goes(struct store *store)
+{
+	(void)sqlite3_exec(store->database, "PRAGMA secure_delete = ON", NULL, NULL, NULL);
 }
 
 /* ---- reading */

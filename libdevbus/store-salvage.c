@@ -50,7 +50,7 @@ static const char *const sql[11] = {
 	       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
 	       " WHERE ?10 = checksum(?2, ?6, ?8, ?7, ?3, ?4, ?5, ?9) ON CONFLICT DO UPDATE SET"
 	       " seq = excluded.seq, final = excluded.final, wall_ms = excluded.wall_ms, event = excluded.event,"
-	       " resumed = excluded.resumed, crc = excluded.crc"
+	       " args = excluded.args, resumed = excluded.resumed, crc = excluded.crc"
 	       " WHERE id = excluded.id AND (excluded.seq, excluded.resumed) > (seq, resumed)",
 };
 #define SQL_COUNT (sizeof(sql) / sizeof(sql[0]))

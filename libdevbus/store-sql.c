@@ -80,7 +80,8 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0,"
 			      " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0))",
 	[STORE_COMMAND_UPDATE] = "UPDATE command SET event = ?2, seq = ?3, final = ?4, wall_ms = ?5,"
-				 " crc = checksum(id, method, args, ?2, ?3, ?4, ?5, resumed)"
+				 " args = coalesce(?6, args),"
+				 " crc = checksum(id, method, coalesce(?6, args), ?2, ?3, ?4, ?5, resumed)"
 				 " WHERE id = ?1",
 	[STORE_COMMAND_FIND] =
 		"SELECT " COMMAND_COLUMNS ", crc = " STORE_COMMAND_CRC " FROM command WHERE id = ?1",

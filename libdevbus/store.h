@@ -103,7 +103,8 @@ int store_events_drop(struct store *store, int most_class, size_t count, struct 
 struct store_command {
 	const char *id;
 	const char *method;
-	const char *args; /* JSON text; NULL: none */
+	const char *
+		args; /* JSON text; NULL: none. To update: takes the place of the old one, which is erased; NULL: that stays */
 	const char *event; /* last event as JSON text */
 	uint64_t seq; /* of that event */
 	bool final;
@@ -132,6 +133,9 @@ int store_command_update(struct store *store, const struct store_command *record
  */
 typedef void store_command_found(const struct store_command *record, void *userdata);
 int store_command_find(struct store *store, const char *id, store_command_found *found, void *userdata);
+
+/* From here on what is changed or forgotten is written over: for journals with secrets, since it costs more writing. */
+void store_erase_what_goes(struct store *store);
 
 /* Counts that a command is taken up again after a start, before that is done. 0, -ENOENT or a negative errno. */
 int store_command_resumed(struct store *store, const char *id, unsigned *ret_times);

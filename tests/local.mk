@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test-clock \
 	%D%/unit/test-command \
 	%D%/unit/test-command-ids \
+	%D%/unit/test-command-secrets \
 	%D%/unit/test-crash \
 	%D%/unit/test-durable \
 	%D%/unit/test-durable-limits \
@@ -93,6 +94,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_command_SOURCES = %D%/unit/test-command.c $(bus_kit)
 %C%_unit_test_command_ids_SOURCES = %D%/unit/test-command-ids.c $(bus_kit)
 %C%_unit_test_crash_SOURCES = %D%/unit/test-crash.c %D%/unit/power-cut.c $(bus_kit)
+%C%_unit_test_command_secrets_SOURCES = %D%/unit/test-command-secrets.c $(bus_kit)
 %C%_unit_test_durable_SOURCES = %D%/unit/test-durable.c $(bus_kit)
 %C%_unit_test_durable_limits_SOURCES = %D%/unit/test-durable-limits.c $(bus_kit)
 %C%_unit_test_durable_refused_SOURCES = %D%/unit/test-durable-refused.c $(bus_kit)
