@@ -80,6 +80,19 @@ int store_file_look(const char *path)
 	return r == -ENOENT && has_log(path) ? -ENODATA : r;
 }
 
+/* https://sqlite.org/fileformat2.html section 1.3.3 */
+bool store_file_says_read_only(const char *path)
+{
+	enum { WRITE_VERSION_AT = 18, WRITE_VERSION_LOG = 2 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	unsigned char version = 0;
+	bool whole = fd >= 0 && pread(fd, &version, 1, WRITE_VERSION_AT) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return whole && version > WRITE_VERSION_LOG;
+}
+
 int store_file_remove(const char *path)
 {
 	char name[PATH_MAX];

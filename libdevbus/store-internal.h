@@ -95,6 +95,9 @@ int store_file_prepare(const char *path);
 /* Looks whether @path may be written. -ENOENT: nothing is there; -ENODATA: it is empty, or only what belongs to it is there. */
 int store_file_look(const char *path);
 
+/* Whether the header of the database @path asks for a later SQLite to write it, which none of ours does. */
+bool store_file_says_read_only(const char *path);
+
 /* The file that is made to take the place of @path: without its first words, whole, the only one. */
 #define STORE_FILE_UNDER_WAY ".new"
 #define STORE_FILE_WHOLE ".salvaged"

@@ -219,19 +219,20 @@ static bool index_is_sound(const struct index_header twice[2])
 	       twice->ready && sum.a == twice->sum[0] && sum.b == twice->sum[1];
 }
 
+struct log_index {
+	struct index_header header[2];
+	uint32_t written_back; /* frames that the database has already */
+};
+
 /* False: there is no index that could tell. */
-static bool read_index(const char *path, struct index_header *ret_header)
+static bool read_index(const char *path, struct log_index *ret_index)
 {
-	struct index_header twice[2];
 	int fd = open_beside(path, "-shm");
-	bool whole = fd >= 0 && pread(fd, twice, sizeof twice, 0) == (ssize_t)sizeof twice;
+	bool whole = fd >= 0 && pread(fd, ret_index, sizeof *ret_index, 0) == (ssize_t)sizeof *ret_index;
 
 	if (fd >= 0)
 		close(fd);
-	if (!whole || !index_is_sound(twice))
-		return false;
-	*ret_header = twice[0];
-	return true;
+	return whole && index_is_sound(ret_index->header);
 }
 
 static size_t count_commits(const struct store_log *log, size_t from)
@@ -245,11 +246,14 @@ static size_t count_commits(const struct store_log *log, size_t from)
 
 bool store_log_lost_commits(const char *path, const struct store_log *log)
 {
-	struct index_header index;
+	struct log_index index;
+	const struct index_header *header = &index.header[0];
 
 	/* After a power cut the index may be of an older log, and says nothing of this one. */
-	if (read_index(path, &index) &&
-		(!log->sound_header || memcmp(index.salts, log->salts, 8) == 0 || log->frame_count == 0))
-		return log->committed < index.frames;
-	return count_commits(log, log->committed) > 1;
+	if (!read_index(path, &index) ||
+		(log->sound_header && log->frame_count && memcmp(header->salts, log->salts, 8) != 0))
+		return count_commits(log, log->committed) > 1;
+	/* A part of the log would turn newer pages of the database back; none of it turns back nothing. */
+	return log->committed < header->frames &&
+	       !(log->committed == 0 && index.written_back >= header->frames);
 }

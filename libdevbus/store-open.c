@@ -110,7 +110,7 @@ static int open_database(struct store *store, const char *path, int *ret_schema)
 
 /*
  * Whether @code, from opening, means that the file's content is wrong. SQLITE_ERROR: a table or column of its schema version is
- * missing. SQLITE_READONLY: the file says so of itself, since we know that it may be written.
+ * missing.
  */
 static bool is_damage(sqlite3 *database, int code)
 {
@@ -119,7 +119,7 @@ static bool is_damage(sqlite3 *database, int code)
 	if (database && store_disk_failed(database))
 		return false;
 	return primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT || primary == SQLITE_ERROR ||
-	       code == SQLITE_IOERR_SHORT_READ || code == SQLITE_READONLY;
+	       code == SQLITE_IOERR_SHORT_READ;
 }
 
 /* 0, 1 (damaged) or a negative errno. */
@@ -131,6 +131,8 @@ static int try_open(const char *path, struct store **ret_store, int *ret_schema)
 	if (!store)
 		return -ENOMEM;
 	code = open_database(store, path, ret_schema);
+	if (code == SQLITE_READONLY && store_file_says_read_only(path))
+		code = SQLITE_CORRUPT;
 	r = is_damage(store->database, code) ? 1 : store_errno(store->database, code);
 	if (r == 0) {
 		*ret_store = store;
