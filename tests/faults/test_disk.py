@@ -146,11 +146,9 @@ def test_one_turned_bit_costs_one_event_and_is_said():
         it.publish_events(100, "rate=1000")
         wait_until("all events", lambda: len(it.log().accepted) == 100)
         it.stop_service("worker")
-        store = it.state_folder("worker") / "devbus.db"
-        content = bytearray(store.read_bytes())
-        place = content.index(b'"n":50,') + 4
-        content[place] ^= 1
-        store.write_bytes(content)
+        # 5 and 4 differ by one bit. Wherever it is: the log and pages that were split have copies.
+        for path in it.state_folder("worker").glob("devbus.db*"):
+            path.write_bytes(path.read_bytes().replace(b'"n":50,', b'"n":40,'))
         it.heal_link()
         it.publish_events(200, "rate=1000")
         it.events_should_be_confirmed_within(30)
