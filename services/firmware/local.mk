@@ -35,11 +35,10 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/settings.c %D%/settings.h \
 	%D%/version.c %D%/version.h
 %C%_libfirmware_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(LIBSYSTEMD_CFLAGS)
-%C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS) $(LIBSYSTEMD_LIBS)
+%C%_libfirmware_la_LIBADD = $(CURL_LIBS) $(CRYPTO_LIBS) $(libdbus)
 if HAVE_LIBSYSTEMD
 %C%_libfirmware_la_SOURCES += \
 	%D%/backend-rauc.c \
-	%D%/dbus.c %D%/dbus.h \
 	%D%/rauc-client.c %D%/rauc-client.h \
 	%D%/rauc-slots.c %D%/rauc-slots.h
 endif

@@ -2,7 +2,7 @@
 /* When RAUC dies it sends nothing; the D-Bus daemon tells that its name has no owner any more. */
 #include "rauc-client.h"
 
-#include "dbus.h"
+#include "../dbus/dbus.h"
 
 #include <errno.h>
 #include <stdarg.h>
