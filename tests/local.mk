@@ -205,12 +205,15 @@ integration_tests = \
 	%D%/integration/test_mistakes.py \
 	%D%/integration/test_provision.py \
 	%D%/integration/test_provision_files.py \
+	%D%/integration/test_reboot.py \
+	%D%/integration/test_reboot_logind.py \
 	%D%/integration/test_settings.py \
 	%D%/integration/test_status.py
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
 	%D%/integration/device_kit.py \
 	%D%/integration/provision_kit.py \
+	%D%/integration/reboot_kit.py \
 	%D%/integration/run-pytest \
 	%D%/integration/tap_plugin.py \
 	%D%/integration/wall-clock.c
@@ -240,6 +243,7 @@ fault_tests = \
 	%D%/faults/test_kills.py \
 	%D%/faults/test_links.py \
 	%D%/faults/test_outbox.py \
+	%D%/faults/test_reboot_kills.py \
 	%D%/faults/test_restarts.py
 robot_suites = \
 	%D%/system/robot/brokers.robot \

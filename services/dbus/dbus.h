@@ -3,8 +3,8 @@
  * A connection to the system's D-Bus in the loop of the bus: sd-bus says what it waits for, the loop waits. Never waits itself, but for the
  * connect to the local socket.
  */
-#ifndef FIRMWARE_DBUS_H
-#define FIRMWARE_DBUS_H
+#ifndef DBUS_DBUS_H
+#define DBUS_DBUS_H
 
 #include <devbus/devbus.h>
 #include <systemd/sd-bus.h>

@@ -4,8 +4,9 @@
  * request may run is decided in `admit`, so that what cannot run is "rejected" and not "failed".
  */
 #include "reboot.h"
-#include "boot.h"
+#include "arrival.h"
 #include "order.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,17 +16,6 @@
 #include <unistd.h>
 
 #define DELAY_MAX_S 604800 /* a week */
-
-static const struct devbus_field settings_fields[] = {
-	DEVBUS_FIELD(struct order_settings, command, .initial_text = "systemctl reboot", .min = 1,
-		.max = 1023, .description = "Program and arguments, between blanks; no shell"),
-	DEVBUS_FIELD(struct order_settings, boot_id_file, .initial_text = "/proc/sys/kernel/random/boot_id",
-		.min = 1, .max = 255, .description = "File whose first word is another one after each boot"),
-	DEVBUS_FIELD(struct order_settings, reboot_timeout_s, .initial = 300, .min = 1, .max = 86400,
-		.description =
-			"Seconds from the command until a device that is still up has failed to reboot"),
-	{ 0 },
-};
 
 struct start_args {
 	uint32_t delay_s;
@@ -38,28 +28,44 @@ static const struct devbus_field start_fields[] = {
 		.description = "Seconds to wait before the reboot"),
 	DEVBUS_FIELD(
 		struct start_args, reason, .description = "Why, for people and for the event after the boot"),
-	DEVBUS_FIELD(struct start_args, force, .description = "Reboot also during a firmware update"),
+	DEVBUS_FIELD(struct start_args, force,
+		.description =
+			"Reboot also during a firmware update, against inhibitors and right after a boot"),
 	{ 0 },
 };
 
 struct reboot {
 	struct devbus *bus;
-	struct order_settings settings;
+	struct reboot_settings settings;
 	int state_dir_fd;
-	char boot_id[BOOT_ID_SIZE];
+	char boot_id[DEVBUS_BOOT_ID_SIZE];
+	struct arrival arrival;
 	struct order order;
 	struct decision decision; /* at the start of the service */
 };
 
 /* ---- start */
 
+/* Whether it may run now; if not, @ret_error says why. */
+static bool is_admitted(
+	const struct reboot *reboot, const struct start_args *start, struct devbus_error *ret_error)
+{
+	const struct arrival *arrival = &reboot->arrival;
+	uint64_t now_ms = boot_clock_ms(), due_ms = now_ms + (uint64_t)start->delay_s * 1000;
+	if (reboot->order.step != STEP_IDLE) {
+		*ret_error = (struct devbus_error) { DEVBUS_E_BUSY, "a reboot is ordered already" };
+		return false;
+	}
+	return history_admit(&arrival->history, &arrival->guards, now_ms, due_ms, start->force, ret_error) ==
+	       0;
+}
+
 static int start_admit(struct devbus_request *request, const void *args, void *userdata)
 {
-	struct reboot *reboot = userdata;
-	(void)args;
-	if (reboot->order.step == STEP_IDLE)
+	struct devbus_error error;
+	if (is_admitted(userdata, args, &error))
 		return 0;
-	return devbus_fail(request, DEVBUS_E_BUSY, "a reboot is ordered already");
+	return devbus_fail(request, error.code, "%s", error.message);
 }
 
 static int on_start(struct devbus_request *request, const void *args, void *userdata)
@@ -79,8 +85,8 @@ static int on_start(struct devbus_request *request, const void *args, void *user
 }
 
 struct result {
-	char old_boot_id[BOOT_ID_SIZE];
-	char new_boot_id[BOOT_ID_SIZE];
+	char old_boot_id[DEVBUS_BOOT_ID_SIZE];
+	char new_boot_id[DEVBUS_BOOT_ID_SIZE];
 	char reason[REASON_SIZE];
 };
 
@@ -101,29 +107,45 @@ static int succeed(struct devbus_request *request, const struct reboot *reboot)
 	return devbus_reply(request, result_fields, &result);
 }
 
+/* Nothing of it is on disk, so nothing of it was begun. It was admitted then, but this may be another boot. */
+static int start_after_all(struct devbus_request *request, const void *args, struct reboot *reboot)
+{
+	struct devbus_error error;
+	if (is_admitted(reboot, args, &error))
+		return on_start(request, args, reboot);
+	return devbus_fail(request, error.code, "%s", error.message);
+}
+
 static int resume_start(struct devbus_request *request, const void *args, void *userdata)
 {
 	struct reboot *reboot = userdata;
+	const struct record *record = &reboot->order.record;
 	const char *id = devbus_request_id(request);
-	bool ours = id && strcmp(reboot->order.record.id, id) == 0;
-	(void)args;
-	switch (ours ? reboot->decision.verdict : VERDICT_NONE) {
+	bool ours = id && strcmp(record->id, id) == 0;
+	enum verdict verdict = reboot->decision.verdict;
+	if (verdict == VERDICT_DAMAGED)
+		return devbus_fail(request, DEVBUS_E_INTERRUPTED,
+			RECORD_FILE " is damaged: nobody knows how far it came");
+	switch (ours ? verdict : VERDICT_NONE) {
 	case VERDICT_WAIT:
+	case VERDICT_AGAIN:
 	case VERDICT_EXPECT:
 		order_continue(&reboot->order, request, reboot->decision);
 		return 0;
 	case VERDICT_BOOTED:
 		return succeed(request, reboot);
 	case VERDICT_TIMEOUT:
-		return devbus_fail(
-			request, DEVBUS_E_TIMEOUT, "the command did not reboot the device in time");
+		return devbus_fail(request, DEVBUS_E_TIMEOUT, "the device did not reboot in time");
 	case VERDICT_INTERRUPTED:
 		return devbus_fail(request, DEVBUS_E_INTERRUPTED,
 			"the device or this service was down when the delay ended");
+	case VERDICT_ENDED:
+		return devbus_fail(request, record->error_code, "%s", record->error_message);
 	case VERDICT_NONE:
+	case VERDICT_DAMAGED:
 		break;
 	}
-	return devbus_fail(request, DEVBUS_E_INTERRUPTED, "the service was stopped before it had begun");
+	return start_after_all(request, args, reboot);
 }
 
 /* ---- cancel */
@@ -135,7 +157,7 @@ static int cancel_admit(struct devbus_request *request, const void *args, void *
 	if (reboot->order.step == STEP_IDLE)
 		return devbus_fail(request, DEVBUS_E_NOT_FOUND, "no reboot is ordered");
 	if (reboot->order.step == STEP_REBOOTING)
-		return devbus_fail(request, DEVBUS_E_REFUSED, "too late: the command is run");
+		return devbus_fail(request, DEVBUS_E_REFUSED, "too late: the device goes down");
 	return 0;
 }
 
@@ -152,12 +174,10 @@ static int on_cancel(struct devbus_request *request, const void *args, void *use
 static void show_order(struct devbus_json *status, const struct order *order)
 {
 	const struct record *record = &order->record;
-	uint64_t now_ms = boot_clock_ms();
-	uint64_t rest_ms = record->due_ms > now_ms ? record->due_ms - now_ms : 0;
 	if (order->step == STEP_IDLE)
 		return;
 	if (order->step != STEP_REBOOTING)
-		devbus_json_set(status, "due_in_s", devbus_json_new_number((double)((rest_ms + 999) / 1000)));
+		devbus_json_set(status, "due_in_s", devbus_json_new_number((double)order_rest_s(order)));
 	if (*record->id)
 		devbus_json_set(status, "id", devbus_json_new_string(record->id));
 	devbus_json_set(status, "reason", devbus_json_new_string(record->reason));
@@ -172,11 +192,15 @@ static int on_status(struct devbus_request *request, const void *args, void *use
 		[STEP_REBOOTING] = "rebooting",
 	};
 	struct reboot *reboot = userdata;
+	const struct history *history = &reboot->arrival.history;
 	struct devbus_json *status = devbus_json_new_object();
+	uint64_t now_ms = boot_clock_ms();
 	(void)args;
 	devbus_json_set(status, "state", devbus_json_new_string(words[reboot->order.step]));
 	devbus_json_set(status, "boot_id", devbus_json_new_string(reboot->boot_id));
-	devbus_json_set(status, "uptime_s", devbus_json_new_number((double)(boot_clock_ms() / 1000)));
+	devbus_json_set(status, "uptime_s", devbus_json_new_number((double)(now_ms / 1000)));
+	devbus_json_set(status, "reboots_last_hour", devbus_json_new_number(history_orders(history, now_ms)));
+	devbus_json_set(status, "short_boots", devbus_json_new_number(history->short_boots));
 	show_order(status, &reboot->order);
 	return devbus_reply_json(request, status);
 }
@@ -195,77 +219,69 @@ static const struct devbus_method methods[] = {
 
 static int read_boot_id(struct reboot *reboot)
 {
-	int r = boot_id_read(reboot->settings.boot_id_file, reboot->boot_id);
+	int r = devbus_boot_id(reboot->settings.boot_id_file, reboot->boot_id);
 	if (r < 0)
 		devbus_log(DEVBUS_LOG_ERROR, "%s: %s", reboot->settings.boot_id_file, strerror(-r));
 	return r;
 }
 
-/* A damaged record proves nothing: the order fails as interrupted. */
 static int read_record(struct reboot *reboot)
 {
-	struct record record;
-	int r = devbus_file_load(reboot->state_dir_fd, RECORD_FILE, record_fields, &record);
-	if (r == 0)
-		reboot->order.record = record;
-	else if (r == -EBADMSG)
+	struct record *record = &reboot->order.record;
+	int r = devbus_file_load(reboot->state_dir_fd, RECORD_FILE, record_fields, record);
+	reboot->decision = record_decide(
+		r == 0 ? record : NULL, reboot->boot_id, boot_clock_ms(), reboot->settings.reboot_timeout_s);
+	if (r == -EBADMSG) {
 		devbus_log(
 			DEVBUS_LOG_ERROR, RECORD_FILE " is damaged or newer than this program: passed over");
-	else if (r != -ENOENT)
-		return r;
-	reboot->decision = record_decide(
-		r == 0 ? &record : NULL, reboot->boot_id, boot_clock_ms(), reboot->settings.reboot_timeout_s);
-	return 0;
-}
-
-/* Told first and noted afterwards: after a crash in between it is told twice, not never. */
-static int tell_boot(struct reboot *reboot)
-{
-	struct seen seen;
-	struct boot_event event;
-	bool has_record = reboot->decision.verdict != VERDICT_NONE;
-	int r = devbus_file_load(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
-	if (r < 0 && r != -ENOENT && r != -EBADMSG)
-		return r;
-	if (!record_boot_event(has_record ? &reboot->order.record : NULL, r == 0 ? &seen : NULL,
-		    reboot->boot_id, &event))
-		return 0;
-	r = devbus_publish(reboot->bus, DEVBUS_CLOUD_DURABLE, "boot", boot_event_fields, &event);
-	if (r < 0) {
-		devbus_log(DEVBUS_LOG_WARNING, "event boot: %s", strerror(-r));
-		return 0; /* the next start tells it */
+		reboot->decision.verdict = VERDICT_DAMAGED;
 	}
-	snprintf(seen.boot_id, sizeof(seen.boot_id), "%s", reboot->boot_id);
-	return devbus_file_save(reboot->state_dir_fd, SEEN_FILE, seen_fields, &seen);
+	if (r < 0)
+		memset(record, 0, sizeof(*record));
+	return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
-/*
- * After devbus_serve() has resumed what it knows. An order of a local call is nobody's command and goes on by itself; one that is
- * over, or that its command no longer waits for, is forgotten.
- */
-static int settle(struct reboot *reboot)
+static int arrive(struct reboot *reboot)
+{
+	struct arrival *arrival = &reboot->arrival;
+	const struct record *record = &reboot->order.record;
+	arrival->bus = reboot->bus;
+	arrival->state_dir_fd = reboot->state_dir_fd;
+	arrival->guards = settings_guards(&reboot->settings);
+	return arrival_begin(arrival, *record->phase ? record : NULL, reboot->boot_id, reboot->settings.root);
+}
+
+/* An order of a local call is nobody's command, and goes on by itself. */
+static void continue_local(struct reboot *reboot)
 {
 	enum verdict verdict = reboot->decision.verdict;
-	if (reboot->order.step != STEP_IDLE || verdict == VERDICT_NONE)
-		return 0;
-	if (!*reboot->order.record.id && (verdict == VERDICT_WAIT || verdict == VERDICT_EXPECT)) {
+	bool goes_on = verdict == VERDICT_WAIT || verdict == VERDICT_AGAIN || verdict == VERDICT_EXPECT;
+	if (goes_on && reboot->order.step == STEP_IDLE && !*reboot->order.record.id)
 		order_continue(&reboot->order, NULL, reboot->decision);
-		return 0;
-	}
-	return devbus_file_remove(reboot->state_dir_fd, RECORD_FILE);
+}
+
+static void prepare_order(struct reboot *reboot)
+{
+	struct order *order = &reboot->order;
+	order->bus = order->backends.bus = reboot->bus;
+	order->state_dir_fd = reboot->state_dir_fd;
+	order->reboot_timeout_s = reboot->settings.reboot_timeout_s;
+	order->backends.choice = reboot->settings.backend;
+	order->backends.command = reboot->settings.command;
 }
 
 static int set_up(struct reboot *reboot)
 {
-	int r = devbus_settings(reboot->bus, settings_fields, &reboot->settings);
+	int r = devbus_settings(reboot->bus, reboot_settings_fields, &reboot->settings);
 	if (r < 0 || (r = read_boot_id(reboot)) < 0)
 		return r;
-	reboot->state_dir_fd = open(devbus_state_dir(reboot->bus), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = reboot->state_dir_fd < 0 ? -errno : 0;
-	reboot->order.state_dir_fd = reboot->state_dir_fd;
-	if (r < 0 || (r = read_record(reboot)) < 0 || (r = tell_boot(reboot)) < 0 ||
-		(r = devbus_serve(reboot->bus, methods, reboot)) < 0 || (r = settle(reboot)) < 0)
+	r = reboot->state_dir_fd = devbus_folder(AT_FDCWD, devbus_state_dir(reboot->bus));
+	prepare_order(reboot);
+	if (r < 0 || (r = read_record(reboot)) < 0 || (r = arrive(reboot)) < 0 ||
+		(r = devbus_serve(reboot->bus, methods, reboot)) < 0)
 		devbus_log(DEVBUS_LOG_ERROR, "start: %s", strerror(-r));
+	else
+		continue_local(reboot);
 	return r;
 }
 
@@ -276,8 +292,6 @@ int reboot_start(struct devbus *bus, void **ret_service)
 		return -ENOMEM;
 	reboot->bus = bus;
 	reboot->state_dir_fd = -1;
-	reboot->order.bus = bus;
-	reboot->order.settings = &reboot->settings;
 	int r = set_up(reboot);
 	if (r < 0) {
 		reboot_stop(reboot);
@@ -294,6 +308,7 @@ void reboot_stop(void *service)
 	if (!reboot)
 		return;
 	order_drop(&reboot->order);
+	arrival_free(&reboot->arrival);
 	if (reboot->state_dir_fd >= 0)
 		close(reboot->state_dir_fd);
 	free(reboot);

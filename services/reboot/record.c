@@ -5,44 +5,37 @@
  */
 #include "record.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define REBOOTING "rebooting"
 
-static const char *const phases[] = { "waiting", REBOOTING, NULL };
+#define WAITING "waiting"
+#define ENDED "ended"
+
+static const char *const phases[] = { WAITING, REBOOTING, ENDED, NULL };
 
 const struct devbus_field record_fields[] = {
 	DEVBUS_FIELD(struct record, schema, .flags = DEVBUS_REQUIRED, .min = 1, .max = RECORD_SCHEMA),
 	DEVBUS_FIELD(struct record, phase, .flags = DEVBUS_REQUIRED, .choices = phases),
 	DEVBUS_FIELD(struct record, id),
-	DEVBUS_FIELD(struct record, boot_id, .flags = DEVBUS_REQUIRED, .min = 1, .max = BOOT_ID_SIZE - 1),
+	DEVBUS_FIELD(
+		struct record, boot_id, .flags = DEVBUS_REQUIRED, .min = 1, .max = DEVBUS_BOOT_ID_SIZE - 1),
 	DEVBUS_FIELD(struct record, reason),
 	DEVBUS_FIELD(struct record, force),
 	DEVBUS_FIELD(struct record, delay_ms),
 	DEVBUS_FIELD(struct record, due_ms, .flags = DEVBUS_REQUIRED),
 	DEVBUS_FIELD(struct record, ordered_ms),
+	DEVBUS_FIELD(struct record, tries),
+	DEVBUS_FIELD(struct record, error_code),
+	DEVBUS_FIELD(struct record, error_message),
 	DEVBUS_FIELD(struct record, time),
+	DEVBUS_FIELD(struct record, wall_ms),
 	{ 0 },
 };
 
-const struct devbus_field seen_fields[] = {
-	DEVBUS_FIELD(struct seen, boot_id, .flags = DEVBUS_REQUIRED),
-	{ 0 },
-};
-
-const struct devbus_field boot_event_fields[] = {
-	DEVBUS_FIELD(struct boot_event, cause),
-	DEVBUS_FIELD(struct boot_event, id, .flags = DEVBUS_OMIT_EMPTY),
-	DEVBUS_FIELD(struct boot_event, reason, .flags = DEVBUS_OMIT_EMPTY),
-	DEVBUS_FIELD(struct boot_event, old_boot_id, .flags = DEVBUS_OMIT_EMPTY),
-	DEVBUS_FIELD(struct boot_event, new_boot_id),
-	{ 0 },
-};
-
-static bool was_run(const struct record *record)
+static bool is_in(const struct record *record, const char *phase)
 {
-	return strcmp(record->phase, REBOOTING) == 0;
+	return strcmp(record->phase, phase) == 0;
 }
 
 static struct decision decide_waiting(const struct record *record, uint64_t now_ms)
@@ -57,9 +50,10 @@ static struct decision decide_waiting(const struct record *record, uint64_t now_
 static struct decision decide_rebooting(const struct record *record, uint64_t now_ms, uint32_t timeout_s)
 {
 	uint64_t end_ms = record->ordered_ms + (uint64_t)timeout_s * 1000;
-	if (now_ms < end_ms)
-		return (struct decision) { VERDICT_EXPECT, end_ms - now_ms };
-	return (struct decision) { VERDICT_TIMEOUT, 0 };
+	if (now_ms >= end_ms)
+		return (struct decision) { VERDICT_TIMEOUT, 0 };
+	return (struct decision) { record->tries < RECORD_TRIES_MAX ? VERDICT_AGAIN : VERDICT_EXPECT,
+		end_ms - now_ms };
 }
 
 struct decision record_decide(
@@ -67,10 +61,12 @@ struct decision record_decide(
 {
 	if (!record)
 		return (struct decision) { VERDICT_NONE, 0 };
-	bool same_boot = strcmp(record->boot_id, boot_id) == 0;
-	if (!same_boot)
-		return (struct decision) { was_run(record) ? VERDICT_BOOTED : VERDICT_INTERRUPTED, 0 };
-	return was_run(record) ? decide_rebooting(record, now_ms, timeout_s) : decide_waiting(record, now_ms);
+	if (is_in(record, ENDED))
+		return (struct decision) { VERDICT_ENDED, 0 };
+	bool asked = is_in(record, REBOOTING);
+	if (strcmp(record->boot_id, boot_id) != 0)
+		return (struct decision) { asked ? VERDICT_BOOTED : VERDICT_INTERRUPTED, 0 };
+	return asked ? decide_rebooting(record, now_ms, timeout_s) : decide_waiting(record, now_ms);
 }
 
 int record_percent(const struct record *record, uint64_t now_ms)
@@ -83,29 +79,23 @@ int record_percent(const struct record *record, uint64_t now_ms)
 	return (int)((record->delay_ms - rest_ms) * 100 / record->delay_ms);
 }
 
+bool record_caused_boot(const struct record *record, const char *old_boot_id, const char *boot_id)
+{
+	return record && is_in(record, REBOOTING) && strcmp(record->boot_id, boot_id) != 0 &&
+	       (!*old_boot_id || strcmp(record->boot_id, old_boot_id) == 0);
+}
+
 bool record_vetoes(const char *state)
 {
-	static const char *const vetoes[] = { "downloading", "verifying", "installing" };
+	static const char *const vetoes[] = {
+		"downloading",
+		"verifying",
+		"installing",
+		"testing", /* a boot that is not marked good is the bootloader's reason to go back */
+		"committing",
+	};
 	for (size_t i = 0; state && i < sizeof(vetoes) / sizeof(vetoes[0]); i++)
 		if (strcmp(state, vetoes[i]) == 0)
 			return true;
 	return false;
-}
-
-bool record_boot_event(const struct record *record, const struct seen *seen, const char *boot_id,
-	struct boot_event *ret_event)
-{
-	if (seen && strcmp(seen->boot_id, boot_id) == 0)
-		return false;
-	bool ordered = record && was_run(record) && strcmp(record->boot_id, boot_id) != 0;
-	memset(ret_event, 0, sizeof(*ret_event));
-	snprintf(ret_event->cause, sizeof(ret_event->cause), "%s", ordered ? "ordered" : "unknown");
-	snprintf(ret_event->new_boot_id, sizeof(ret_event->new_boot_id), "%s", boot_id);
-	if (seen)
-		snprintf(ret_event->old_boot_id, sizeof(ret_event->old_boot_id), "%s", seen->boot_id);
-	if (ordered) {
-		snprintf(ret_event->id, sizeof(ret_event->id), "%s", record->id);
-		snprintf(ret_event->reason, sizeof(ret_event->reason), "%s", record->reason);
-	}
-	return true;
 }

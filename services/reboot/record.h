@@ -7,44 +7,47 @@
 #define REBOOT_RECORD_H
 
 #include <devbus/devbus.h>
+#include <devbus/host.h>
 
-#define BOOT_ID_SIZE 65
 #define REASON_SIZE 201
 #define RECORD_FILE "order.json"
-#define SEEN_FILE "boot.json"
 #define RECORD_SCHEMA 1
 
+/* How often a boot may be asked for: once, and again after each crash of this service before it came. */
+#define RECORD_TRIES_MAX 3
+
 /*
- * One order, on disk from its acceptance to its end. Times are of the boot clock (CLOCK_BOOTTIME), so they mean something only
- * while the boot id is the same.
+ * The newest order, on disk from its acceptance on, until the next one takes its place. Times are of the boot clock (CLOCK_BOOTTIME), so
+ * they mean something only while the boot id is the same.
  */
 struct record {
 	uint32_t schema;
-	char phase[12]; /* "waiting"; "rebooting": the command is about to be run, or was */
+	char phase[12]; /* "waiting"; "rebooting": is about to be asked for, or was; "ended": no reboot */
 	char id[65]; /* of the command; "": a local call */
-	char boot_id[BOOT_ID_SIZE]; /* when it was ordered */
+	char boot_id[DEVBUS_BOOT_ID_SIZE]; /* when it was ordered */
 	char reason[REASON_SIZE];
 	bool force;
 	uint64_t delay_ms;
 	uint64_t due_ms; /* end of the delay */
 	uint64_t ordered_ms; /* "rebooting": when the phase began */
-	char time[DEVBUS_TIME_SIZE]; /* wall clock, for people */
+	uint32_t tries; /* "rebooting": how often the reboot was asked for */
+	char error_code[32]; /* "ended": what the command comes to */
+	char error_message[256];
+	char time[DEVBUS_TIME_SIZE]; /* when it was requested, by the wall clock, for people */
+	uint64_t wall_ms; /* "rebooting": when, by the wall clock; 0: it could not be trusted */
 };
 extern const struct devbus_field record_fields[];
 
-/* The boot that the service has told about. */
-struct seen {
-	char boot_id[BOOT_ID_SIZE];
-};
-extern const struct devbus_field seen_fields[];
-
 enum verdict {
 	VERDICT_NONE, /* there is no order */
+	VERDICT_DAMAGED, /* nobody knows; never from record_decide() */
 	VERDICT_WAIT, /* still in the delay; rest_ms of it */
-	VERDICT_EXPECT, /* the command was run, the device is still up; rest_ms until that is a failure */
+	VERDICT_AGAIN, /* asked for, perhaps, and the device is still up: ask again; rest_ms until that is a failure */
+	VERDICT_EXPECT, /* the same, but it was asked for often enough */
 	VERDICT_BOOTED, /* it happened */
 	VERDICT_TIMEOUT, /* it did not happen in time */
 	VERDICT_INTERRUPTED, /* another boot came before, or the delay ended long ago while the service was down */
+	VERDICT_ENDED, /* it had come to its end, with error_code */
 };
 
 struct decision {
@@ -62,21 +65,10 @@ struct decision record_decide(
 /* How much of the delay is over, in percent. */
 int record_percent(const struct record *record, uint64_t now_ms);
 
+/* Whether the boot after @old_boot_id is the one that @record (NULL: none) asked for. */
+bool record_caused_boot(const struct record *record, const char *old_boot_id, const char *boot_id);
+
 /* Whether the state that the firmware service tells forbids a reboot. @state may be NULL. */
 bool record_vetoes(const char *state);
-
-/* The event `boot`. */
-struct boot_event {
-	char cause[8]; /* "ordered" or "unknown" */
-	char id[65];
-	char reason[REASON_SIZE];
-	char old_boot_id[BOOT_ID_SIZE];
-	char new_boot_id[BOOT_ID_SIZE];
-};
-extern const struct devbus_field boot_event_fields[];
-
-/* Fills *@ret_event and returns true if @boot_id is a boot that was not told yet. @seen (NULL: none), @record (NULL: none). */
-bool record_boot_event(const struct record *record, const struct seen *seen, const char *boot_id,
-	struct boot_event *ret_event);
 
 #endif

@@ -3,7 +3,10 @@
  * Kills a running service when it is about to make its Nth system call from now on, in whichever thread: a point of its life that
  * can be met again, unlike an instant. strace counts each kind of call by itself.
  *
- *   kill-at PID N    says "ready", later "killed" or "ended". N = 0: never. SIGUSR1: says how many there were so far.
+ *   kill-at PID N [visible]    says "ready", later "killed" or "ended". N = 0: never. SIGUSR1: says how many there were so far.
+ *
+ * With "visible" only calls count that a disk, a peer or the machine could see: many times fewer, and each state that can be left
+ * behind is still met.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,12 +70,44 @@ static int seize(pid_t service)
 	return r;
 }
 
+static const long visible[] = {
+	SYS_write,
+	SYS_writev,
+	SYS_pwrite64,
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_ftruncate,
+	SYS_sendto,
+	SYS_sendmsg,
+	SYS_unlinkat,
+	SYS_clone,
+	SYS_clone3,
+	SYS_renameat2,
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+#ifdef SYS_rename
+	SYS_rename,
+	SYS_unlink,
+	SYS_vfork,
+#endif
+};
+static bool only_visible;
+
+static bool counts(long number)
+{
+	for (size_t i = 0; only_visible && i < sizeof visible / sizeof visible[0]; i++)
+		if (visible[i] == number)
+			return true;
+	return !only_visible;
+}
+
 static bool is_entry(pid_t thread)
 {
 	struct __ptrace_syscall_info call;
 
 	return ptrace(PTRACE_GET_SYSCALL_INFO, thread, (void *)sizeof call, &call) > 0 &&
-	       call.op == PTRACE_SYSCALL_INFO_ENTRY;
+	       call.op == PTRACE_SYSCALL_INFO_ENTRY && counts((long)call.entry.nr);
 }
 
 /* The signal to go on with. A stop of ours is none. */
@@ -106,11 +142,12 @@ static bool follow(pid_t service, int last)
 int main(int argc, char **argv)
 {
 	const struct sigaction tell = { .sa_handler = tell_calls };
-	pid_t service = argc == 3 ? (pid_t)atoi(argv[1]) : 0;
+	pid_t service = argc == 3 || argc == 4 ? (pid_t)atoi(argv[1]) : 0;
 	int r;
 
+	only_visible = argc == 4 && strcmp(argv[3], "visible") == 0;
 	if (service <= 0) {
-		fputs("usage: kill-at PID N\n", stderr);
+		fputs("usage: kill-at PID N [visible]\n", stderr);
 		return 2;
 	}
 	sigaction(SIGUSR1, &tell, NULL);

@@ -3,6 +3,9 @@
  * For LD_PRELOAD: a wall clock that a test can step while the program runs, without touching that of the machine. It differs from the
  * real one by as many seconds as the file $WALL_CLOCK_STEP says; no file, no step. A wait until a time of
  * the wall clock is moved by the same amount, as the kernel would after a step.
+ *
+ * The boot clock (CLOCK_BOOTTIME) is behind the real one by as many seconds as the file $BOOT_CLOCK_START says: for boots that are only
+ * simulated.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,9 +20,9 @@
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until);
 int sem_timedwait(sem_t *semaphore, const struct timespec *until);
 
-static time_t step_s(void)
+static time_t seconds_in(const char *variable)
 {
-	const char *path = getenv("WALL_CLOCK_STEP");
+	const char *path = getenv(variable);
 	char text[24] = "";
 	long fd = path ? syscall(SYS_openat, -100, path, 0) : -1;
 
@@ -31,12 +34,19 @@ static time_t step_s(void)
 	return (time_t)strtol(text, NULL, 10);
 }
 
+static time_t step_s(void)
+{
+	return seconds_in("WALL_CLOCK_STEP");
+}
+
 int clock_gettime(clockid_t id, struct timespec *time)
 {
 	long r = syscall(SYS_clock_gettime, id, time);
 
 	if (r == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
 		time->tv_sec += step_s();
+	if (r == 0 && id == CLOCK_BOOTTIME)
+		time->tv_sec -= seconds_in("BOOT_CLOCK_START");
 	return (int)r;
 }
 

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* The reboot service's decisions as functions of record, boot id and time; its record on disk; running a program. */
-#include "../../services/reboot/boot.h"
-#include "../../services/reboot/program.h"
+/* The reboot service's decisions as functions of record, boot id and time; its record on disk; the words of its command. */
+#include "../../services/reboot/record.h"
+#include "../../services/reboot/words.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- what a start makes of a record */
@@ -38,6 +35,22 @@ static const struct record rebooting = {
 	.ordered_ms = 110500,
 };
 
+static const struct record tried = {
+	.schema = 1,
+	.phase = "rebooting",
+	.boot_id = "boot-1",
+	.ordered_ms = 110500,
+	.tries = RECORD_TRIES_MAX,
+};
+
+static const struct record ended = {
+	.schema = 1,
+	.phase = "ended",
+	.id = "c1",
+	.boot_id = "boot-1",
+	.error_code = "cancelled",
+};
+
 static const struct {
 	const struct record *record;
 	const char *boot_id;
@@ -51,9 +64,12 @@ static const struct {
 	{ &waiting, "boot-1", 110001 + RECORD_LATE_MAX_MS, VERDICT_INTERRUPTED, 0 },
 	{ &waiting, "boot-2", 100000, VERDICT_INTERRUPTED, 0 }, /* nobody ran the command */
 	{ &waiting, "boot-2", 1000, VERDICT_INTERRUPTED, 0 },
-	{ &rebooting, "boot-1", 110500, VERDICT_EXPECT, 300000 },
-	{ &rebooting, "boot-1", 410499, VERDICT_EXPECT, 1 },
+	{ &rebooting, "boot-1", 110500, VERDICT_AGAIN, 300000 },
+	{ &rebooting, "boot-1", 410499, VERDICT_AGAIN, 1 },
 	{ &rebooting, "boot-1", 410500, VERDICT_TIMEOUT, 0 },
+	{ &tried, "boot-1", 110500, VERDICT_EXPECT, 300000 },
+	{ &tried, "boot-1", 410500, VERDICT_TIMEOUT, 0 }, { &tried, "boot-2", 3000, VERDICT_BOOTED, 0 },
+	{ &ended, "boot-1", 110500, VERDICT_ENDED, 0 }, { &ended, "boot-2", 110500, VERDICT_ENDED, 0 },
 	{ &rebooting, "boot-2", 3000, VERDICT_BOOTED, 0 },
 	{ &rebooting, "boot-2", 999999999, VERDICT_BOOTED, 0 }, /* however long it took */
 };
@@ -82,8 +98,9 @@ END_TEST
 
 START_TEST(test_veto)
 {
-	static const char *const yes[] = { "downloading", "verifying", "installing" };
-	static const char *const no[] = { NULL, "", "idle", "failed", "installed" };
+	static const char *const yes[] = { "downloading", "verifying", "installing", "testing",
+		"committing" };
+	static const char *const no[] = { NULL, "", "idle", "failed", "installed", "rebooting" };
 	for (int i = 0; i < LENGTH(yes); i++)
 		ck_assert(record_vetoes(yes[i]));
 	for (int i = 0; i < LENGTH(no); i++)
@@ -91,40 +108,21 @@ START_TEST(test_veto)
 }
 END_TEST
 
-/* ---- the event after a boot */
-
-static const struct seen seen_1 = { "boot-1" };
-
 static const struct {
 	const struct record *record;
-	const struct seen *seen;
-	const char *boot_id;
-	bool told;
-	const char *cause, *id, *old_boot_id;
-} boots[] = {
-	{ NULL, NULL, "boot-1", true, "unknown", "", "" },
-	{ NULL, &seen_1, "boot-1", false, NULL, NULL, NULL },
-	{ NULL, &seen_1, "boot-2", true, "unknown", "", "boot-1" },
-	{ &waiting, &seen_1, "boot-1", false, NULL, NULL, NULL },
-	{ &waiting, &seen_1, "boot-2", true, "unknown", "", "boot-1" },
-	{ &rebooting, &seen_1, "boot-1", false, NULL, NULL, NULL },
-	{ &rebooting, &seen_1, "boot-2", true, "ordered", "c1", "boot-1" },
-	{ &rebooting, NULL, "boot-1", true, "unknown", "", "" },
-	{ &rebooting, NULL, "boot-2", true, "ordered", "c1", "" },
+	const char *old_boot_id, *boot_id;
+	bool caused;
+} causes[] = {
+	{ NULL, "boot-1", "boot-2", false }, { &waiting, "boot-1", "boot-2", false },
+	{ &ended, "boot-1", "boot-2", false }, { &rebooting, "boot-1", "boot-1", false },
+	{ &rebooting, "boot-1", "boot-2", true }, { &rebooting, "", "boot-2", true },
+	{ &rebooting, "boot-2", "boot-3", false }, /* it caused the one before */
 };
 
-START_TEST(test_boot_event)
+START_TEST(test_caused_boot)
 {
-	struct boot_event event;
-	ck_assert_int_eq(record_boot_event(boots[_i].record, boots[_i].seen, boots[_i].boot_id, &event),
-		boots[_i].told);
-	if (!boots[_i].told)
-		return;
-	ck_assert_str_eq(event.cause, boots[_i].cause);
-	ck_assert_str_eq(event.id, boots[_i].id);
-	ck_assert_str_eq(event.reason, *event.id ? "new kernel" : "");
-	ck_assert_str_eq(event.old_boot_id, boots[_i].old_boot_id);
-	ck_assert_str_eq(event.new_boot_id, boots[_i].boot_id);
+	ck_assert_int_eq(record_caused_boot(causes[_i].record, causes[_i].old_boot_id, causes[_i].boot_id),
+		causes[_i].caused);
 }
 END_TEST
 
@@ -194,24 +192,6 @@ START_TEST(test_record_damaged)
 }
 END_TEST
 
-START_TEST(test_boot_id)
-{
-	char path[PATH_MAX], boot_id[BOOT_ID_SIZE] = "before";
-	snprintf(path, sizeof(path), "%s/boot_id", folder);
-	ck_assert_int_eq(boot_id_read(path, boot_id), -ENOENT);
-	put("boot_id", "");
-	ck_assert_int_eq(boot_id_read(path, boot_id), -EBADMSG);
-	put("boot_id", "12345678901234567890123456789012345678901234567890123456789012345\n");
-	ck_assert_int_eq(boot_id_read(path, boot_id), -EBADMSG);
-	ck_assert_str_eq(boot_id, "before");
-	put("boot_id", "8a5b-1\n");
-	ck_assert_int_eq(boot_id_read(path, boot_id), 0);
-	ck_assert_str_eq(boot_id, "8a5b-1");
-	ck_assert_int_eq(boot_id_read(folder, boot_id), -EISDIR);
-	ck_assert_uint_gt(boot_clock_ms(), 0);
-}
-END_TEST
-
 /* ---- the command */
 
 static const struct {
@@ -232,10 +212,9 @@ static const struct {
 
 START_TEST(test_split)
 {
-	char text[256];
-	char *words[PROGRAM_WORDS_MAX + 1];
-	snprintf(text, sizeof(text), "%s", lines[_i].line);
-	ck_assert_int_eq(program_split(text, words), lines[_i].count);
+	char text[WORDS_TEXT_SIZE];
+	char *words[WORDS_MAX + 1];
+	ck_assert_int_eq(words_split(lines[_i].line, text, words), lines[_i].count);
 	for (int i = 0; i < lines[_i].count && i < LENGTH(lines[_i].words); i++)
 		ck_assert_str_eq(words[i], lines[_i].words[i]);
 	if (lines[_i].count > 0)
@@ -243,88 +222,33 @@ START_TEST(test_split)
 }
 END_TEST
 
-/* Waits until it has ended, as a zombie, so that the next poll must see it. */
-static int end_of(struct program *program)
+START_TEST(test_split_too_long)
 {
-	int status = 0;
-	siginfo_t info;
-	ck_assert_int_eq(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(program_poll(program, &status), 1);
-	return status;
+	char text[WORDS_TEXT_SIZE], line[WORDS_TEXT_SIZE + 1];
+	char *words[WORDS_MAX + 1];
+	memset(line, 'x', WORDS_TEXT_SIZE);
+	line[WORDS_TEXT_SIZE] = '\0';
+	ck_assert_int_eq(words_split(line, text, words), -EINVAL);
+	ck_assert_int_eq(words_split(line + 1, text, words), 1);
 }
+END_TEST
 
-static void write_script(char *path, size_t size, const char *text)
+START_TEST(test_find_program)
 {
-	snprintf(path, size, "%s/boot_id", folder);
-	put("boot_id", text);
+	char path[600], search[640];
+	put("boot_id", "#!/bin/sh\n");
+	snprintf(path, sizeof(path), "%s/boot_id", folder);
+	snprintf(search, sizeof(search), "/nowhere:%s", folder);
+	setenv("PATH", search, 1);
+	ck_assert(!words_find_program("boot_id"));
+	ck_assert(!words_find_program(path));
 	ck_assert_int_eq(chmod(path, 0700), 0);
-}
-
-static const struct {
-	const char *script;
-	bool succeeds;
-	const char *ending; /* of the description */
-} scripts[] = {
-	{ "#!/bin/sh\nexit 0\n", true, "exit status 0" },
-	{ "#!/bin/sh\necho not today >&2\necho more\nexit 3\n", false, "exit status 3: not today" },
-	{ "#!/bin/sh\nkill -9 $$\n", false, "ended by signal 9" },
-	{ "#!/bin/sh\nkill -PIPE $$\n", false, "ended by signal 13" },
-	{ "#!/bin/sh\nhead -c 100000 /dev/zero 2>/dev/null\nexit 4\n", false, "exit status 4" },
-};
-
-START_TEST(test_program)
-{
-	char path[PATH_MAX], line[PATH_MAX + 16], text[256];
-	struct program *program = NULL;
-	write_script(path, sizeof(path), scripts[_i].script);
-	snprintf(line, sizeof(line), " %s one two", path);
-	signal(SIGPIPE, SIG_IGN); /* as in a service */
-	ck_assert_int_eq(program_start(line, &program), 0);
-	int status = end_of(program);
-	ck_assert_int_eq(status == 0, scripts[_i].succeeds);
-	program_describe(program, status, text, sizeof(text));
-	ck_assert_int_eq(strncmp(text, path, strlen(path)), 0);
-	size_t tail = strlen(scripts[_i].ending);
-	ck_assert_msg(strlen(text) > tail && strcmp(text + strlen(text) - tail, scripts[_i].ending) == 0,
-		"%s", text);
-	program_free(program);
-}
-END_TEST
-
-START_TEST(test_program_stop)
-{
-	struct program *program = NULL;
-	int status = 0;
-	ck_assert_int_eq(program_start("sleep 1000", &program), 0);
-	ck_assert_int_eq(program_poll(program, &status), 0);
-	program_stop(program);
-	status = end_of(program);
-	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-	program_stop(program); /* there is nothing any more that it could hit */
-	program_free(program);
-	program_free(NULL);
-}
-END_TEST
-
-/* posix_spawn() tells at once what is wrong, except where it cannot share memory (valgrind): then by status 127. */
-static void check_not_started(const char *line, int error)
-{
-	struct program *program = NULL;
-	int r = program_start(line, &program);
-	if (r == 0)
-		ck_assert_int_eq(WEXITSTATUS(end_of(program)), 127);
-	else
-		ck_assert_int_eq(r, error);
-	program_free(program);
-}
-
-START_TEST(test_program_missing)
-{
-	struct program *program = NULL;
-	check_not_started("/no/such/program", -ENOENT);
-	check_not_started(folder, -EACCES);
-	ck_assert_int_eq(program_start("  ", &program), -EINVAL);
-	ck_assert_ptr_null(program);
+	ck_assert(words_find_program("boot_id"));
+	ck_assert(words_find_program(path));
+	ck_assert(!words_find_program("boot"));
+	ck_assert(!words_find_program(folder)); /* a folder may be "executed" too */
+	setenv("PATH", "", 1);
+	ck_assert(!words_find_program("boot_id"));
 }
 END_TEST
 
@@ -335,17 +259,15 @@ int main(void)
 	tcase_add_loop_test(pure, test_decide, 0, LENGTH(decisions));
 	tcase_add_test(pure, test_percent);
 	tcase_add_test(pure, test_veto);
-	tcase_add_loop_test(pure, test_boot_event, 0, LENGTH(boots));
+	tcase_add_loop_test(pure, test_caused_boot, 0, LENGTH(causes));
 	tcase_add_loop_test(pure, test_split, 0, LENGTH(lines));
+	tcase_add_test(pure, test_split_too_long);
 	suite_add_tcase(suite, pure);
 	TCase *disk = tcase_create("disk");
 	tcase_add_checked_fixture(disk, set_up, tear_down);
 	tcase_add_test(disk, test_record_on_disk);
 	tcase_add_loop_test(disk, test_record_damaged, 0, LENGTH(damaged));
-	tcase_add_test(disk, test_boot_id);
-	tcase_add_loop_test(disk, test_program, 0, LENGTH(scripts));
-	tcase_add_test(disk, test_program_stop);
-	tcase_add_test(disk, test_program_missing);
+	tcase_add_test(disk, test_find_program);
 	suite_add_tcase(suite, disk);
 	return unit_main(suite);
 }

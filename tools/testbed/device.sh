@@ -86,9 +86,11 @@ do_thaw()
 	kill -CONT "$pid"
 }
 
-# What stands for `systemctl reboot`: returns at once, and the reboot service comes back in another boot.
+# What stands for `systemctl reboot`: returns at once, and the reboot service comes back in another boot. Asked for again on the way
+# down, it is still one.
 do_simulate_reboot()
 {
+	! is_running rebooter || return 0
 	launch rebooter "$here/${0##*/}" finish-reboot --dir "$dir"
 }
 

@@ -47,7 +47,11 @@ write_service_settings()
 	set_in_section sensor root "$opt_sensor_root"
 	write_firmware_parts
 	write_firmware_settings
+	set_in_section reboot backend command # never this machine
 	set_in_section reboot command "$dir/reboot"
+	set_in_section reboot min_uptime_s 0
+	set_in_section reboot reboots_per_hour 0
+	set_in_section reboot short_boots_max 0
 	set_in_section reboot boot_id_file "$dir/boot_id"
 	set_in_section bridge heartbeat_s "$opt_keepalive"
 	set_in_section bridge echo_timeout_s "$opt_keepalive"
