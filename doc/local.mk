@@ -10,6 +10,7 @@ dist_doc_DATA += \
 	%D%/cross-compiling.md \
 	%D%/dependencies.md \
 	%D%/protocol.md \
+	%D%/rights.md \
 	%D%/writing-a-service.md
 dist_man_MANS += %D%/man/devbus.conf.5 %D%/man/devbus.7
 

@@ -208,7 +208,8 @@ integration_tests = \
 	%D%/integration/test_reboot.py \
 	%D%/integration/test_reboot_logind.py \
 	%D%/integration/test_settings.py \
-	%D%/integration/test_status.py
+	%D%/integration/test_status.py \
+	%D%/integration/test_units.py
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
 	%D%/integration/device_kit.py \

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""What systemd and D-Bus are told of the services that change the machine: that it can be read, how much is left open, and that nobody else gets
+to RAUC. Each test skips where the program that judges is not installed."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from device_kit import _DIE_WITH_PARENT, BUILD, end, wait_for
+from provision_kit import SOURCE
+
+SERVICES = ["firmware", "reboot"]
+EXPOSURE_MAX = 1.6  # of 10; what is left is named in doc/rights.md
+
+
+def need(program):
+    if not shutil.which(program):
+        pytest.skip(f"no {program}")
+
+
+def run(*words, **more):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=60, **more)
+
+
+@pytest.fixture(params=SERVICES)
+def unit(request, tmp_path):
+    """As it will be installed, but for the program, which is not there yet."""
+    text = (BUILD / "etc" / "systemd" / f"devbus-{request.param}.service").read_text()
+    assert "@" not in re.sub(r"@system-service|@privileged|@resources", "", text), "something was not filled in"
+    assert f"/devbus-{request.param}\n" in text
+    path = tmp_path / f"devbus-{request.param}.service"
+    path.write_text(re.sub("ExecStart=.*", "ExecStart=/bin/true", text))
+    return path
+
+
+def test_systemd_understands_the_unit(unit):
+    need("systemd-analyze")
+    done = run("systemd-analyze", "verify", "--man=no", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_unit_is_closed_but_for_what_it_needs(unit):
+    need("systemd-analyze")
+    done = run("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX * 10:.0f}", unit)
+    print(done.stdout.splitlines()[-1] if done.stdout else done.stderr)
+    if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
+        pytest.skip("this systemd-analyze judges no files")
+    assert done.returncode == 0, done.stdout
+
+
+def test_users_can_be_made(tmp_path):
+    need("systemd-sysusers")
+    (tmp_path / "etc").mkdir()
+    done = run("systemd-sysusers", f"--root={tmp_path}", "--dry-run", "-", stdin=(BUILD / "etc" / "systemd" / "devbus.conf").open())
+    assert done.returncode == 0, done.stderr
+    assert all(f"devbus-{service}" in done.stdout + done.stderr for service in SERVICES)
+
+
+# --- D-Bus
+
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+ <type>system</type>
+ <listen>unix:path={folder}/bus</listen>
+ <auth>EXTERNAL</auth>
+ <policy context="default">
+  <allow user="*"/> <allow own="*"/> <deny send_type="method_call"/> <allow send_destination="org.freedesktop.DBus"/>
+  <allow send_requested_reply="true" send_type="method_return"/> <allow send_requested_reply="true" send_type="error"/>
+  <allow receive_type="method_call"/> <allow receive_type="method_return"/> <allow receive_type="error"/>
+ </policy>
+ <includedir>{folder}/vendor</includedir>
+ <includedir>{folder}/etc</includedir>
+</busconfig>
+"""
+# In the form of RAUC 1.8, as Debian installs it.
+VENDOR = """<busconfig><policy user="root"><allow own="de.pengutronix.rauc"/></policy>
+<policy context="default"><allow send_destination="de.pengutronix.rauc"/><allow receive_sender="de.pengutronix.rauc"/></policy></busconfig>
+"""
+FIRMWARE, STRANGER = "games", "nobody"  # users that every Debian has; the one in place of devbus-firmware
+
+
+@pytest.fixture
+def bus(tmp_path):
+    """A D-Bus daemon with the policies, on which somebody plays RAUC."""
+    for program in ("dbus-daemon", "dbus-send", "setpriv"):
+        need(program)
+    if os.getuid() != 0:
+        pytest.skip("only root can be several users")
+    pytest.importorskip("dbusmock", reason="no python3-dbusmock")
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "vendor" / "rauc.conf").write_text(VENDOR)
+    ours = (SOURCE / "etc" / "systemd" / "devbus-rauc.conf").read_text()
+    (tmp_path / "etc" / "devbus.conf").write_text(ours.replace("devbus-firmware", FIRMWARE))
+    (tmp_path / "bus.conf").write_text(BUS.format(folder=tmp_path))
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    address = f"unix:path={tmp_path}/bus"
+    processes = [subprocess.Popen([*_DIE_WITH_PARENT, "dbus-daemon", "--nofork", "--nopidfile", "--config-file", tmp_path / "bus.conf"])]
+    try:
+        wait_for("the bus", lambda: "result" in _call(address, "root", "org.freedesktop.DBus", "org.freedesktop.DBus.Peer.Ping"))
+        processes.append(subprocess.Popen(
+            [*_DIE_WITH_PARENT, "/usr/bin/python3", "-m", "dbusmock", "--system", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer"],
+            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address}))
+        wait_for("RAUC", lambda: "ServiceUnknown" not in _call(address, "root", "de.pengutronix.rauc", "de.pengutronix.rauc.Installer.Info"))
+        yield address
+    finally:
+        for process in reversed(processes):
+            end(process)
+
+
+def _call(address, user, destination, method):
+    """"result", or the error."""
+    done = run("setpriv", f"--reuid={user}", "--clear-groups", "dbus-send", f"--bus={address}", "--print-reply", f"--dest={destination}",
+               "/", method)
+    return "result" if done.returncode == 0 else done.stderr
+
+
+@pytest.mark.parametrize("user, interface, allowed", [
+    (FIRMWARE, "de.pengutronix.rauc.Installer", True),
+    (FIRMWARE, "org.freedesktop.DBus.Mock", False),
+    ("root", "de.pengutronix.rauc.Installer", True),
+    ("root", "org.freedesktop.DBus.Mock", True),
+    (STRANGER, "de.pengutronix.rauc.Installer", False)])
+def test_only_root_and_the_firmware_service_reach_rauc(bus, user, interface, allowed):
+    """RAUC's own policy alone would let everybody."""
+    answer = _call(bus, user, "de.pengutronix.rauc", f"{interface}.Anything")
+    assert ("AccessDenied" in answer) == (not allowed), answer
