@@ -233,6 +233,7 @@ check_PROGRAMS += %D%/integration/probe
 
 system_tests = \
 	%D%/system/test_device.py \
+	%D%/system/test_firmware.py \
 	%D%/system/test_robot_suites.py
 fault_tests = \
 	%D%/faults/test_accounting.py \
@@ -261,6 +262,8 @@ EXTRA_DIST += $(system_tests) $(fault_tests) $(robot_suites) \
 	%D%/faults/print_figures.py \
 	%D%/system/DevbusLibrary.py \
 	%D%/system/cloud.py \
+	%D%/system/firmware_kit.py \
+	%D%/system/image_server.py \
 	%D%/system/link.py \
 	%D%/system/robot_words.py
 

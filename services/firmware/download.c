@@ -251,7 +251,7 @@ static int64_t spread(int64_t delay_ms)
 static void wait_and_retry(struct download *download, const struct devbus_error *error)
 {
 	uint32_t growth = download->waits < 6 ? 1U << download->waits : RETRY_GROWTH_MAX;
-	int64_t delay_ms = spread((int64_t)download->options.retry_s * 1000 * growth);
+	int64_t delay_ms = spread((int64_t)download->options.retry_ms * growth);
 	char trouble[sizeof(error->message) + 64];
 	download->waits++;
 	download->activity = WAITING;

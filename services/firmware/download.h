@@ -26,7 +26,7 @@ struct download_options {
 	struct fetch_options fetch; /* without URL, offset and validator */
 	uint64_t max_size_bytes;
 	uint64_t reserve_bytes; /* that stay free on the disk */
-	uint32_t retry_s; /* until the second attempt; later ones wait longer */
+	uint32_t retry_ms; /* until the second attempt; later ones wait longer */
 	uint32_t patience_s; /* without a new byte, then it fails; 0: at the first failure */
 };
 

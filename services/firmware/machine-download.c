@@ -24,7 +24,7 @@ static struct download_options options(const struct machine *machine)
 		},
 		.max_size_bytes = settings->max_size_bytes,
 		.reserve_bytes = settings->reserve_bytes,
-		.retry_s = settings->retry_s,
+		.retry_ms = settings->retry_ms,
 		.patience_s = settings->patience_s,
 	};
 }

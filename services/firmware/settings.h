@@ -28,7 +28,7 @@ struct firmware_settings {
 	uint32_t connect_timeout_s;
 	uint32_t low_speed_bytes_s;
 	uint32_t low_speed_s;
-	uint32_t retry_s;
+	uint32_t retry_ms;
 	uint32_t patience_s;
 	uint32_t redirects_max;
 	/* the boot, and what must hold after it */

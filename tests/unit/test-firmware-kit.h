@@ -200,7 +200,7 @@ static struct download_options options = {
 	},
 	.max_size_bytes = IMAGE_BYTES,
 	.reserve_bytes = 4096,
-	.retry_s = 0,
+	.retry_ms = 0,
 	.patience_s = 0,
 };
 

@@ -39,7 +39,7 @@ write_firmware_settings()
 	set_in_section firmware boot_id_file "$dir/boot_id"
 	set_in_section firmware health_retry_s 1
 	set_in_section firmware health_timeout_s 60
-	set_in_section firmware retry_s 1
+	set_in_section firmware retry_ms 100
 }
 
 write_service_settings()

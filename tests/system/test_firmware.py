@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""A firmware update as the cloud sees it: on a device with two slots, hooks and a simulated boot. Whatever happens, no slot is ever mixed,
+and each command has one final event, which comes after the boot that proves it."""
+import subprocess
+
+import pytest
+
+from DevbusLibrary import wait_until
+from firmware_kit import FirmwareDevice
+
+GOOD = ["accepted", "downloading", "verifying", "installing", "installed", "rebooting", "testing", "committing", "succeeded"]
+
+
+@pytest.fixture(scope="module")
+def device():
+    device = FirmwareDevice()
+    try:
+        device.start()
+        yield device
+    finally:
+        device.stop()
+
+
+@pytest.fixture
+def base(device):
+    """The version that runs, of this test's own: each test installs what is newer than that of the one before."""
+    device.count = getattr(device, "count", 0) + 1
+    device.forget_messages()
+    return f"{device.count}.0"
+
+
+def newer(base, digit=1):
+    return base.replace(".0", f".{digit}")
+
+
+def running(device):
+    return device.firmware_status()["version"]
+
+
+def test_good_update(device, base):
+    before = device.boot_id()
+    args = device.make_image(base, 5_000_000)
+    identity = device.update(args)
+    final = device.ends(identity, "succeeded")
+    assert device.steps(identity) == GOOD
+    assert final["result"]["version"] == base and final["result"]["bytes"] == 5_000_000
+    assert device.boot_id() != before
+    status = device.firmware_status()
+    assert status["state"] == "idle" and status["reboot_safe"] is True
+    assert status["last"]["state"] == "succeeded" and status["last"]["id"] == identity
+    slots = {slot["booted"]: slot for slot in status["slots"]}
+    assert slots[True]["version"] == base and slots[True]["name"] == final["result"]["slot"]
+
+
+def test_progress_is_told_but_not_too_often(device, base):
+    identity = device.update(device.make_image(base, 20_000_000))
+    device.ends(identity, "succeeded")
+    percents = [m.event()["progress"] for m in device.cloud.find(
+        lambda m: m.event().get("id") == identity and m.event().get("step") == "downloading" and "progress" in m.event())]
+    assert percents == sorted(percents) and percents[-1] == 100
+    assert all(later - earlier <= 12 for earlier, later in zip(percents, percents[1:]))
+    assert len(percents) <= 24
+
+
+def flip(position):
+    return lambda image: image[:position] + bytes([image[position] ^ 1]) + image[position + 1:]
+
+
+@pytest.mark.parametrize("change, hash_too, code", [
+    (flip(-1), False, "checksum"),  # not what was ordered
+    (lambda image: image[:-1000], False, "checksum"),
+    (lambda image: image[:-1000], True, "checksum"),  # not what was signed
+    (flip(-2), True, "checksum"),
+    (flip(40), True, "signature"),  # in the signature
+    (flip(200), True, "signature"),  # in the manifest
+    (lambda image: image[300:], True, "signature"),  # unsigned
+    (lambda image: image[:180], True, "signature"),
+    (lambda image: b"", True, "signature"),
+], ids=["hash", "truncated", "signed-truncated", "content", "signature", "manifest", "unsigned", "head-only", "empty"])
+def test_spoilt_image_is_not_installed(device, base, change, hash_too, code):
+    before, boot = running(device), device.boot_id()
+    args = device.spoil(device.make_image(base, 50_000), change, hash_too)
+    identity = device.update(args)
+    device.ends(identity, "failed", code)
+    assert running(device) == before and device.boot_id() == boot
+    assert "installing" not in device.steps(identity)
+
+
+def test_image_signed_by_somebody_else(device, base):
+    key = device.folder / "other.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    device.ends(device.update(device.make_image(base, key=key)), "failed", "signature")
+
+
+def test_second_key_can_be_trusted(device, base):
+    key, public = device.folder / "next.pem", device.parts / "keys" / "next.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+    device.ends(device.update(device.make_image(base, key=key)), "succeeded")
+    public.unlink()
+
+
+def test_image_for_another_device(device, base):
+    device.ends(device.update(device.make_image(base, compatible="toaster")), "failed", "incompatible")
+
+
+def test_version_is_the_signed_one(device, base):
+    args = device.make_image(newer(base, 1))
+    device.ends(device.update(args, version=newer(base, 2)), "failed", "incompatible")
+
+
+def test_downgrade_needs_force(device, base):
+    device.ends(device.update(device.make_image(base)), "succeeded")
+    args = device.make_image("0.5")
+    device.ends(device.update(args), "rejected", "refused")
+    device.ends(device.update(args, version=newer(base)), "failed", "incompatible")  # a new name for an old image
+    device.ends(device.update(args, force=True), "succeeded")
+    device.should_run("0.5")
+
+
+def test_no_space(device, base):
+    device.configure(reserve_bytes=2 ** 53)
+    try:
+        identity = device.update(device.make_image(base))
+        device.ends(identity, "failed", "no-space")
+        assert device.server.sent < 300_000 or "verifying" not in device.steps(identity)
+    finally:
+        device.configure(reserve_bytes=1048576)
+
+
+def test_file_that_is_not_there(device, base):
+    args = device.make_image(base)
+    device.ends(device.update(args, url=device.server.url("nothing")), "failed", "not-found")
+
+
+@pytest.fixture
+def stalled(device, base):
+    args = device.make_image(base)
+    device.server.stall_at = 100_000
+    yield args
+    device.server.stall_at = None
+
+
+def test_one_at_a_time_and_cancel(device, base, stalled):
+    before = running(device)
+    identity = device.update(stalled)
+    wait_until("half of it is there", lambda: device.firmware_status()["state"] == "downloading" and device.server.sent)
+    assert device.firmware_status()["reboot_safe"] is False
+    device.ends(device.update(stalled, version=newer(base)), "rejected", "busy")
+    cancel = device.send_command("firmware", "cancel")
+    device.command_should_end_within(10, "firmware", "cancel", cancel, "succeeded")
+    device.ends(identity, "failed", "cancelled")
+    assert running(device) == before and not list((device.bed / "state" / "firmware" / "download").iterdir())
+    device.server.stall_at = None
+    device.ends(device.update(stalled), "succeeded")
+
+
+def test_cancel_comes_too_late(device, base):
+    none = device.send_command("firmware", "cancel")
+    device.command_should_end_within(10, "firmware", "cancel", none, "rejected", "not-found")
+    device.hold("install")
+    identity = device.update(device.make_image(base))
+    device.reaches("installing")
+    late = device.send_command("firmware", "cancel")
+    device.command_should_end_within(10, "firmware", "cancel", late, "rejected", "refused")
+    assert device.firmware_status()["reboot_safe"] is False
+    device.let_go("install")
+    device.ends(identity, "succeeded")
+
+
+def test_link_is_cut_at_ten_points(device, base):
+    args = device.make_image(base, 4_000_000)
+    device.server.cuts = cuts = [args["size"] * n // 11 for n in range(1, 11)]
+    device.server.requests, device.server.sent, wanted = [], 0, list(cuts)
+    device.ends(device.update(args), "succeeded")
+    assert not cuts and len(device.server.requests) == 11
+    assert device.server.requests == [0, *wanted]  # each time from where it broke, to the byte
+    assert device.server.sent == args["size"]
+
+
+def test_hook_that_fails(device, base):
+    before, hook = running(device), device.parts / "hooks" / "install"
+    text = hook.read_text()
+    hook.write_text("#!/bin/sh\necho no such partition >&2\nexit 7\n")
+    try:
+        final = device.ends(device.update(device.make_image(base)), "failed", "io-error")
+        assert "no such partition" in final["error"]["message"]
+    finally:
+        hook.write_text(text)
+    assert running(device) == before
+
+
+def test_sick_version_is_rolled_back(device, base):
+    device.ends(device.update(device.make_image(base)), "succeeded")
+    before = device.boot_id()
+    device.configure(health_timeout_s=2)
+    device.be_sick()
+    try:
+        identity = device.update(device.make_image(newer(base)))
+        final = device.ends(identity, "failed", "rolled-back")
+    finally:
+        device.be_sick(False)
+        device.configure(health_timeout_s=30)
+    assert "it is sick" in final["error"]["message"]
+    assert device.steps(identity)[-4:] == ["rebooting", "testing", "rolling-back", "failed"]
+    assert device.boot_id() != before
+    device.should_run(base)
+    device.ends(device.update(device.make_image(newer(base, 2))), "succeeded")  # and it can be updated again
+
+
+def test_boot_loader_falls_back(device, base):
+    device.ends(device.update(device.make_image(base)), "succeeded")
+    device.kill_service("reboot")
+    identity = device.update(device.make_image(newer(base)))
+    device.reaches("rebooting")
+    target = [slot["name"] for slot in device.firmware_status()["slots"] if not slot["booted"]][0]
+    (device.bed / "slots" / f"slot-{target}.tries").write_text("0\n")
+    device.start_service("reboot")
+    final = device.ends(identity, "failed", "rolled-back")
+    assert "testing" not in device.steps(identity) and target in final["error"]["message"]
+    device.should_run(base)
+
+
+def kill_and_start(device):
+    device.kill_service("firmware")
+    device.start_service("firmware")
+
+
+@pytest.mark.parametrize("state, held", [
+    ("accepted", "booted-slot"), ("installing", "install"), ("installed", "activate"), ("testing", "health"), ("committing", "mark-good")])
+def test_killed_while_it_is_held(device, base, state, held):
+    """The hook outlives the service, and ends while its successor is there already."""
+    device.hold(held)
+    identity = device.update(device.make_image(base))
+    device.reaches(state)
+    kill_and_start(device)
+    device.let_go(held)
+    device.ends(identity, "succeeded")
+    device.should_run(base)
+
+
+def test_killed_while_downloading(device, base, stalled):
+    device.server.requests = []
+    identity = device.update(stalled)
+    wait_until("a part is there", lambda: device.server.requests and device.server.sent)
+    part = device.bed / "state" / "firmware" / "download" / "image"
+    wait_until("a part is written", lambda: part.exists() and part.stat().st_size >= 90_000)
+    kill_and_start(device)
+    device.server.stall_at = None
+    device.ends(identity, "succeeded")
+    assert device.server.requests[0] == 0 and device.server.requests[-1] >= 90_000
+
+
+def test_killed_while_verifying(device, base):
+    identity = device.update(device.make_image(base, content=b"\0" * 200_000_000))
+    device.reaches("verifying")
+    device.kill_service("firmware")
+    assert device.recorded_state() == "verifying"  # else the image is too small for this test
+    device.start_service("firmware")
+    device.ends(identity, "succeeded")
+
+
+def test_killed_while_rebooting(device, base):
+    device.kill_service("reboot")
+    identity = device.update(device.make_image(base))
+    device.reaches("rebooting")
+    kill_and_start(device)
+    assert device.recorded_state() == "rebooting"  # nothing was proved by a new process
+    device.start_service("reboot")
+    device.ends(identity, "succeeded")
+
+
+def test_killed_while_rolling_back(device, base):
+    before = running(device)
+    device.configure(health_timeout_s=1)
+    device.be_sick()
+    device.hold("mark-bad")
+    try:
+        identity = device.update(device.make_image(base))
+        device.reaches("rolling-back")
+        kill_and_start(device)
+        device.let_go("mark-bad")
+        device.ends(identity, "failed", "rolled-back")
+    finally:
+        device.be_sick(False)
+        device.configure(health_timeout_s=30)
+    device.should_run(before)
+
+
+def test_same_command_again_is_answered_and_not_run(device, base):
+    args = device.make_image(base)
+    identity = device.update(args)
+    device.ends(identity, "succeeded")
+    boot = device.boot_id()
+    kill_and_start(device)
+    device.send_command("firmware", "update", args, identity=identity)
+    device.bridge_should_work_within(10)
+    device.command_should_have_one_final_state(identity)
+    assert device.boot_id() == boot
