@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 5000
+#define ANSWER_MS 5000 /* it asks us first, and waits for 2 s */
+#define RETRY_MS 1000
 
 struct restart {
 	struct devbus *bus;
@@ -77,6 +78,7 @@ static void order(struct devbus *bus, void *userdata)
 		.service = "reboot",
 		.method = "start",
 		.args_json = args,
+		.timeout_ms = ANSWER_MS,
 		.handler = on_outcome,
 		.userdata = restart,
 	};

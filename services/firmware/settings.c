@@ -56,7 +56,8 @@ const struct devbus_field firmware_settings_fields[] = {
 	DEVBUS_FIELD(struct firmware_settings, low_speed_s, .initial = 60, .min = 1, .max = DAY_S,
 		.description = "... for so many seconds is broken off, and tried again"),
 	DEVBUS_FIELD(struct firmware_settings, retry_ms, .initial = 5000, .min = 10, .max = 3600000,
-		.description = "Milliseconds until a broken download is tried again; more and more, up to 60 times that"),
+		.description =
+			"Milliseconds until a broken download is tried again; more and more, up to 60 times that"),
 	DEVBUS_FIELD(struct firmware_settings, patience_s, .initial = DAY_S, .min = 0, .max = 30 * DAY_S,
 		.description = "Seconds without a new byte after which a download is given up; 0: at once"),
 	DEVBUS_FIELD(struct firmware_settings, redirects_max, .initial = 5, .min = 0, .max = 50,

@@ -4,6 +4,7 @@ of the events at any time."""
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class FirmwareDevice(DevbusLibrary):
         self.parts = self.bed / "firmware"
         for hook in HOOKS:
             self._make_holdable(self.parts / "hooks" / hook)
+        self._make_holdable(self.bed / "reboot")
         check = self.parts / "health.d" / "50-check"
         check.write_text(HOLD.format(hold=self.hold_file("health")) + f"[ ! -e {self.parts}/sick ] || {{ echo it is sick; exit 1; }}\n")
         check.chmod(0o755)
@@ -69,7 +71,7 @@ class FirmwareDevice(DevbusLibrary):
         return self.parts / f"hold-{name}"
 
     def hold(self, name):
-        """A hook, or health, will not end before it is let go."""
+        """A hook, health, or the reboot will not end before it is let go."""
         self.hold_file(name).touch()
 
     def let_go(self, name):
@@ -81,6 +83,10 @@ class FirmwareDevice(DevbusLibrary):
 
     def be_sick(self, sick=True):
         (self.parts / "sick").touch() if sick else (self.parts / "sick").unlink(missing_ok=True)
+
+    def kill_at_once(self):
+        """kill -9, sooner than a script could."""
+        os.kill(int((self.bed / "run" / "firmware.pid").read_text()), signal.SIGKILL)
 
     # --- what it says
 

@@ -193,7 +193,7 @@ def test_hook_that_fails(device, base):
 def test_sick_version_is_rolled_back(device, base):
     device.ends(device.update(device.make_image(base)), "succeeded")
     before = device.boot_id()
-    device.configure(health_timeout_s=2)
+    device.configure(health_timeout_s=1)
     device.be_sick()
     try:
         identity = device.update(device.make_image(newer(base)))
@@ -210,12 +210,12 @@ def test_sick_version_is_rolled_back(device, base):
 
 def test_boot_loader_falls_back(device, base):
     device.ends(device.update(device.make_image(base)), "succeeded")
-    device.kill_service("reboot")
+    device.hold("activate")
     identity = device.update(device.make_image(newer(base)))
-    device.reaches("rebooting")
+    device.reaches("installed")
     target = [slot["name"] for slot in device.firmware_status()["slots"] if not slot["booted"]][0]
     (device.bed / "slots" / f"slot-{target}.tries").write_text("0\n")
-    device.start_service("reboot")
+    device.let_go("activate")
     final = device.ends(identity, "failed", "rolled-back")
     assert "testing" not in device.steps(identity) and target in final["error"]["message"]
     device.should_run(base)
@@ -252,21 +252,22 @@ def test_killed_while_downloading(device, base, stalled):
 
 
 def test_killed_while_verifying(device, base):
-    identity = device.update(device.make_image(base, content=b"\0" * 200_000_000))
+    args = device.make_image(base, content=b"\0" * 100_000_000)
+    identity = device.update(args, url=f"file://{device.folder}/{base}.img")
     device.reaches("verifying")
-    device.kill_service("firmware")
+    device.kill_at_once()
     assert device.recorded_state() == "verifying"  # else the image is too small for this test
     device.start_service("firmware")
     device.ends(identity, "succeeded")
 
 
 def test_killed_while_rebooting(device, base):
-    device.kill_service("reboot")
+    device.hold("reboot")
     identity = device.update(device.make_image(base))
     device.reaches("rebooting")
     kill_and_start(device)
     assert device.recorded_state() == "rebooting"  # nothing was proved by a new process
-    device.start_service("reboot")
+    device.let_go("reboot")
     device.ends(identity, "succeeded")
 
 
