@@ -296,6 +296,13 @@ check-faults: all $(check_PROGRAMS)
 		TESTS='$(torture) $(long_unit_tests) $(fault_tests) $(system_tests)' || result=$$?; \
 	$(PYTHON3) $(srcdir)/%D%/faults/print_figures.py $(figures); exit $$result
 
+# Figures, of which none is a reason to fail: they are of this machine, and of whatever else it does.
+EXTRA_DIST += %D%/bench/bench_firmware.py
+.PHONY: bench-firmware
+bench-firmware: all
+	$(AM_TESTS_ENVIRONMENT) PATH="$$PATH:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON3) $(srcdir)/%D%/bench/bench_firmware.py
+
 # The suites that a test engineer reads; tests/system/test_robot_suites.py keeps them in step without Robot too.
 check-robot: all $(check_PROGRAMS)
 	@if $(PYTHON3) -c 'import robot.run' 2>/dev/null; then \
