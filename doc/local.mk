@@ -9,6 +9,7 @@ dist_doc_DATA += \
 	%D%/broker.md \
 	%D%/cross-compiling.md \
 	%D%/dependencies.md \
+	%D%/firmware.md \
 	%D%/protocol.md \
 	%D%/rights.md \
 	%D%/writing-a-service.md
