@@ -28,7 +28,7 @@ static int read_once(int root, const char *path, int flags, char *text, size_t s
 
 int attribute_read(int root, const char *path, char *text, size_t size)
 {
-	return read_once(root, path, O_NONBLOCK, text, size);
+	return read_once(root, path, 0, text, size);
 }
 
 /* Without the newline and the spaces around it. Returns the length. */

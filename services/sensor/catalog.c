@@ -45,6 +45,13 @@ struct sensor *catalog_add(struct catalog *catalog, const struct quantity *quant
 	return sensor;
 }
 
+void catalog_drop(struct catalog *catalog, size_t index)
+{
+	struct sensor *sensor = &catalog->sensors[index];
+
+	memmove(sensor, sensor + 1, (--catalog->count - index) * sizeof *sensor);
+}
+
 DIR *catalog_folder(int root, const char *path)
 {
 	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

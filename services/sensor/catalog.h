@@ -64,6 +64,9 @@ struct sensor *catalog_add(struct catalog *catalog, const struct quantity *quant
 	int (*read)(int root, const struct source *source, double *ret_value), const char *path,
 	size_t lane_length);
 
+/* Takes sensor number @index out; those behind it move. */
+void catalog_drop(struct catalog *catalog, size_t index);
+
 /* Calls @visit for each entry of @parent that begins with @prefix, with its path. Returns 0 or the first negative errno of @visit. */
 typedef int catalog_visit(int root, const char *folder, struct catalog *catalog);
 int catalog_each(

@@ -5,19 +5,32 @@ noinst_LTLIBRARIES += %D%/libsensor.la
 dist_man_MANS += doc/man/devbus-sensor.8
 
 %C%_libsensor_la_SOURCES = \
+	%D%/alarm.c %D%/alarm.h \
 	%D%/attribute.c %D%/attribute.h \
 	%D%/catalog.c %D%/catalog.h \
+	%D%/entry.c %D%/entry.h \
+	%D%/exec.c %D%/exec.h \
 	%D%/hwmon.c \
 	%D%/iio.c \
+	%D%/lane.c %D%/lane.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/message.c %D%/message.h \
 	%D%/naming.c \
 	%D%/net.c \
+	%D%/plan.c %D%/plan.h \
 	%D%/proc.c \
 	%D%/quantity.c %D%/quantity.h \
+	%D%/query.c \
+	%D%/reader.c %D%/reader.h \
 	%D%/sampler.c %D%/sampler.h \
+	%D%/sampler-internal.h \
+	%D%/sampler-scan.c \
 	%D%/sensor.c %D%/sensor.h \
+	%D%/service.h \
 	%D%/source.c \
+	%D%/telling.c \
 	%D%/thermal.c \
+	%D%/unit.c %D%/unit.h \
 	%D%/w1.c \
 	%D%/window.c %D%/window.h
 
@@ -28,7 +41,8 @@ if HAVE_CHECK
 sensor_tests = tests/unit/test-sampler tests/unit/test-sensor
 check_PROGRAMS += $(sensor_tests)
 TESTS += $(sensor_tests)
-tests_unit_test_sampler_SOURCES = tests/unit/test-sampler.c tests/unit/sensor-tree.c tests/unit/sensor-tree.h
+sampler_kit = tests/unit/sampler-kit.c tests/unit/sampler-kit.h tests/unit/sensor-tree.c tests/unit/sensor-tree.h
+tests_unit_test_sampler_SOURCES = tests/unit/test-sampler.c $(sampler_kit)
 tests_unit_test_sampler_LDADD = %D%/libsensor.la $(LDADD) -lm
 tests_unit_test_sensor_SOURCES = tests/unit/test-sensor.c tests/unit/sensor-tree.c tests/unit/sensor-tree.h
 tests_unit_test_sensor_LDADD = %D%/libsensor.la $(LDADD) -lm

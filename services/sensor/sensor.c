@@ -1,53 +1,29 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * Telemetry is volatile on purpose: a reading that is late by an outage is worth less than the next one, and must not
- * push command states out of a queue. The latest values are retained states, so a late-comer sees them at once.
+ * Puts the parts together: the sampler says what to read and what to tell, the readers read, and one timer wakes the sampler when something
+ * is due.
  */
 #include "sensor.h"
-#include "message.h"
-#include "sampler.h"
+#include "service.h"
 
-#include <devbus/devbus.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct settings {
-	char root[PATH_MAX];
-	char disk[PATH_MAX];
-};
 
 static const struct devbus_field settings_fields[] = {
 	DEVBUS_FIELD(struct settings, root, .initial_text = "/", .description = "Folder that stands for /"),
 	DEVBUS_FIELD(struct settings, disk, .initial_text = "/",
 		.description = "Path below root whose file system is a sensor"),
+	DEVBUS_FIELD(struct settings, exec_dir, .initial_text = DEVBUS_CONFIG_DIR_DEFAULT "/sensors.d",
+		.description = "Folder of the programs that the configuration may name as sensors"),
+	DEVBUS_FIELD(struct settings, file_dirs, .initial_text = "sys proc run",
+		.description =
+			"Folders below root in which files of the configuration may be, parted by blanks"),
 	{ 0 },
 };
 
-struct config {
-	uint32_t sample_interval_ms;
-	uint32_t report_interval_ms;
-};
-
-static const struct devbus_field config_fields[] = {
-	DEVBUS_FIELD(struct config, sample_interval_ms, .min = 100, .max = 3600000, .initial = 1000,
-		.description = "Time between two readings of every sensor, in ms"),
-	DEVBUS_FIELD(struct config, report_interval_ms, .min = 100, .max = 86400000, .initial = 10000,
-		.description = "Time between two reports to the cloud, in ms; at least sample_interval_ms"),
-	{ 0 },
-};
-
-struct service {
-	struct devbus *bus;
-	struct settings settings;
-	struct sampler sampler;
-	struct devbus_timer *timer;
-	struct config config; /* in force; sample_interval_ms 0: no timer runs yet */
-};
-
-static int64_t now_ms(void)
+int64_t service_now_ms(void)
 {
 	struct timespec now;
 
@@ -55,186 +31,125 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void publish(
-	struct service *service, enum devbus_publication what, const char *id, struct devbus_json *object)
+/* Does what is due. */
+static void beat(struct service *service)
 {
-	int r = devbus_publish_json(service->bus, what, id, object);
+	int r = sampler_tick(&service->sampler, service_now_ms());
 
-	if (r < 0)
-		devbus_log(DEVBUS_LOG_DEBUG, "%s was not published: %s", id, strerror(-r));
-}
-
-static void on_state(void *userdata, const struct sensor *sensor, const struct reading *reading)
-{
-	char time[DEVBUS_TIME_SIZE];
-
-	devbus_time(time);
-	publish(userdata, DEVBUS_STATE, sensor->id, message_state(sensor, reading, time));
-	if (reading->error)
-		devbus_log(DEVBUS_LOG_DEBUG, "%s (%s): %s", sensor->id, sensor->source.path,
-			reading_problem(reading));
-}
-
-static void on_report(
-	void *userdata, const struct sensor *sensor, const struct window *window, int64_t interval_ms)
-{
-	publish(userdata, DEVBUS_CLOUD_VOLATILE, sensor->id, message_report(sensor, window, interval_ms));
-}
-
-static const struct sampler_sink sink = { on_state, on_report };
-
-static void on_tick(struct devbus *bus, void *userdata)
-{
-	struct service *service = userdata;
-	int r = sampler_tick(&service->sampler, now_ms());
-
-	(void)bus;
 	if (r < 0)
 		devbus_log(DEVBUS_LOG_WARNING, "cannot look for new sensors: %s", strerror(-r));
+	service_settle(service);
 }
 
-/* The timer is left alone when only reports change, so samples keep their beat. */
-static int set_timer(struct service *service, uint32_t interval_ms)
+static void on_timer(struct devbus *bus, void *userdata)
 {
-	struct devbus_timer *old = service->timer;
+	struct service *service = userdata;
 
-	if (service->config.sample_interval_ms == interval_ms)
-		return 0;
-	int r = devbus_every(service->bus, interval_ms, on_tick, service, &service->timer);
-
-	if (r == 0)
-		devbus_timer_stop(old);
-	return r;
+	(void)bus;
+	service->timer = NULL;
+	beat(service);
 }
 
-/* Starts or changes the rhythm. The same configuration comes again with each connect and changes nothing. */
-static int apply(struct service *service, const struct config *config)
+/* One timer, for whatever is due first. */
+static void set_timer(struct service *service)
 {
-	if (memcmp(&service->config, config, sizeof *config) == 0)
-		return 0;
-	int r = set_timer(service, config->sample_interval_ms);
+	int64_t due_ms = sampler_due_ms(&service->sampler), now_ms = service_now_ms();
+	int64_t query_ms = query_due_ms(service);
+	int64_t delay_ms = (query_ms < due_ms ? query_ms : due_ms) - now_ms;
+	int r;
+
+	devbus_timer_stop(service->timer);
+	service->timer = NULL;
+	r = devbus_after(
+		service->bus, delay_ms < 1 ? 1 : (uint32_t)delay_ms, on_timer, service, &service->timer);
+	if (r < 0) {
+		devbus_log(DEVBUS_LOG_ERROR, "sampling ends: %s", strerror(-r));
+		devbus_quit(service->bus);
+	}
+}
+
+void service_settle(void *userdata)
+{
+	struct service *service = userdata;
+
+	readers_start(service->readers);
+	telling_flush(service);
+	query_settle(service);
+	set_timer(service);
+}
+
+static void on_result(void *userdata, uint32_t number, int error, double value)
+{
+	struct service *service = userdata;
+
+	sampler_result(&service->sampler, number, error, value, service_now_ms());
+}
+
+/* ---- configuration */
+
+/* A unit that cannot be made of what the sensor measures is seen only with the sensor. */
+static void warn_of_units(const struct service *service)
+{
+	for (size_t i = 0; i < service->sampler.count; i++) {
+		const struct channel *channel = &service->sampler.channels[i];
+
+		if (channel->plan.unit_refused)
+			devbus_log(DEVBUS_LOG_WARNING,
+				"configuration: sensors.%s.unit cannot be made of %s, which is told instead",
+				channel->sensor.id, channel->plan.unit);
+	}
+}
+
+static int apply(struct service *service, const struct section *section)
+{
+	int r = sampler_configure(&service->sampler, section, service_now_ms());
 
 	if (r < 0)
 		return r;
-	service->config = *config;
-	sampler_configure(&service->sampler, config->sample_interval_ms, config->report_interval_ms);
-	on_tick(service->bus, service);
-	devbus_log(DEVBUS_LOG_INFO, "sampling every %u ms, reporting every %u ms", config->sample_interval_ms,
-		config->report_interval_ms);
+	telling_forget_alarms(service, section->sensors);
+	warn_of_units(service);
+	devbus_log(DEVBUS_LOG_INFO, "sampling every %u ms, reporting every %u ms, %zu sensors",
+		section->sample_interval_ms, section->report_interval_ms, service->sampler.count);
+	beat(service);
 	return 0;
 }
 
 static int on_config(struct devbus *bus, const void *values, void *userdata)
 {
-	const struct config *config = values;
+	struct service *service = userdata;
+	const struct section *section = values;
+	struct devbus_error error = { "", "" };
+	int r = plan_check(section, &service->setup.places, &error);
 
-	if (config->report_interval_ms < config->sample_interval_ms)
-		return devbus_config_refuse(bus, "report_interval_ms is below sample_interval_ms");
-	return apply(userdata, config);
+	return r == -EINVAL ? devbus_config_refuse(bus, "%s", error.message)
+	       : r < 0      ? r
+			    : apply(service, section);
 }
 
-struct read_args {
-	char sensor[SENSOR_ID_SIZE];
-};
-
-static const struct devbus_field read_fields[] = {
-	DEVBUS_FIELD(struct read_args, sensor, .flags = DEVBUS_TOPIC_LEVEL,
-		.description = "Id of one sensor; absent: all"),
-	{ 0 },
-};
-
-/* {@name: [...]}, from what @make makes of each sensor, or of @only one. NULL when memory is short. */
-static struct devbus_json *each_sensor(const struct service *service, const struct sensor *only,
-	const char *name,
-	struct devbus_json *(*make)(const struct service *service, const struct sensor *sensor))
-{
-	struct devbus_json *object = devbus_json_new_object(), *list = devbus_json_new_array();
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < service->sampler.count; i++) {
-		const struct sensor *sensor = &service->sampler.channels[i].sensor;
-
-		if (!only || only == sensor)
-			r = devbus_json_append(list, make(service, sensor));
-	}
-	int set = devbus_json_set(object, name, list);
-
-	if (r == 0 && set == 0)
-		return object;
-	devbus_json_free(object);
-	return NULL;
-}
-
-static struct devbus_json *read_one(const struct service *service, const struct sensor *sensor)
-{
-	struct reading reading = sampler_read(&service->sampler, sensor);
-	char time[DEVBUS_TIME_SIZE];
-
-	devbus_time(time);
-	return message_reading(sensor, &reading, time);
-}
-
-static int on_read(struct devbus_request *request, const void *args, void *userdata)
-{
-	const struct read_args *read_args = args;
-	const struct service *service = userdata;
-	const struct sensor *only = sampler_find(&service->sampler, read_args->sensor);
-
-	if (read_args->sensor[0] && !only)
-		return devbus_fail(request, DEVBUS_E_NOT_FOUND, "There is no sensor \"%s\"; list names them.",
-			read_args->sensor);
-	return devbus_reply_json(request, each_sensor(service, only, "readings", read_one));
-}
-
-static struct devbus_json *describe_one(const struct service *service, const struct sensor *sensor)
-{
-	(void)service;
-	return message_sensor(sensor);
-}
-
-static int on_list(struct devbus_request *request, const void *args, void *userdata)
-{
-	(void)args;
-	return devbus_reply_json(request, each_sensor(userdata, NULL, "sensors", describe_one));
-}
-
-static const struct devbus_method methods[] = {
-	{ .name = "read",
-		.handler = on_read,
-		.resume = on_read,
-		.args = read_fields,
-		.args_size = sizeof(struct read_args),
-		.flags = DEVBUS_CLOUD,
-		.description = "Reads one sensor, or all, now." },
-	{ .name = "list",
-		.handler = on_list,
-		.resume = on_list,
-		.flags = DEVBUS_CLOUD,
-		.description = "Names all sensors with unit, kind, source and label." },
-	{ 0 },
-};
+/* ---- begin and end */
 
 static int open_sampler(struct service *service)
 {
-	int r = sampler_open(
-		&service->sampler, service->settings.root, service->settings.disk, &sink, service, now_ms());
+	const struct settings *settings = &service->settings;
+	int r;
 
-	if (r < 0)
-		devbus_log(DEVBUS_LOG_ERROR, "setting root: %s: %s", service->settings.root, strerror(-r));
-	else if (service->sampler.count == 0)
-		devbus_log(DEVBUS_LOG_WARNING, "no sensor below %s", service->settings.root);
+	service->setup = (struct sampler_setup) {
+		.root = settings->root,
+		.disk = settings->disk,
+		.places = { .file_dirs = settings->file_dirs, .exec_dir = settings->exec_dir },
+	};
+	r = sampler_open(&service->sampler, &service->setup, &telling_sink, service, service_now_ms());
+	if (r < 0) {
+		devbus_log(DEVBUS_LOG_ERROR, "setting root: %s: %s", settings->root, strerror(-r));
+		return r;
+	}
+	service->sampling = true;
+	if (service->sampler.count == 0)
+		devbus_log(DEVBUS_LOG_WARNING, "no sensor below %s", settings->root);
 	else
-		devbus_log(DEVBUS_LOG_INFO, "%zu sensors below %s", service->sampler.count,
-			service->settings.root);
-	return r;
-}
-
-static int serve(struct service *service)
-{
-	int r = devbus_serve(service->bus, methods, service);
-
-	return r < 0 ? r
-		     : devbus_config(service->bus, config_fields, sizeof(struct config), on_config, service);
+		devbus_log(DEVBUS_LOG_INFO, "%zu sensors below %s", service->sampler.count, settings->root);
+	return readers_new(
+		service->bus, service->sampler.root, on_result, service_settle, service, &service->readers);
 }
 
 int sensor_start(struct devbus *bus, void **ret_service)
@@ -244,14 +159,13 @@ int sensor_start(struct devbus *bus, void **ret_service)
 
 	if (!service)
 		return -ENOMEM;
+	*ret_service = service;
 	service->bus = bus;
 	if ((r = devbus_settings(bus, settings_fields, &service->settings)) < 0 ||
-		(r = open_sampler(service)) < 0) {
-		free(service);
+		(r = memory_open(bus, &service->memory)) < 0 || (r = open_sampler(service)) < 0 ||
+		(r = devbus_serve(bus, query_methods, service)) < 0 || (r = telling_start(service)) < 0)
 		return r;
-	}
-	*ret_service = service;
-	return serve(service);
+	return devbus_config(bus, section_fields, sizeof(struct section), on_config, service);
 }
 
 void sensor_stop(void *userdata)
@@ -261,6 +175,11 @@ void sensor_stop(void *userdata)
 	if (!service)
 		return;
 	devbus_timer_stop(service->timer);
-	sampler_close(&service->sampler);
+	readers_free(service->readers);
+	query_stop(service);
+	if (service->sampling)
+		sampler_close(&service->sampler);
+	devbus_json_free(service->pack);
+	memory_free(service->memory);
 	free(service);
 }

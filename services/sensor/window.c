@@ -3,11 +3,17 @@
 #include "window.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 const char *reading_quality(const struct reading *reading)
 {
-	return reading->error ? "error" : "good";
+	return reading->error == 0 ? "good" : reading->error == -ESTALE ? "stale" : "error";
+}
+
+bool reading_has_value(const struct reading *reading)
+{
+	return reading->error == 0 || (reading->error == -ESTALE && !isnan(reading->value));
 }
 
 const char *reading_problem(const struct reading *reading)
@@ -16,7 +22,13 @@ const char *reading_problem(const struct reading *reading)
 		int error;
 		const char *text;
 	} problems[] = {
+		{ -ESTALE, "the source has not answered yet; the value is an old one" },
+		{ -ETIMEDOUT, "the source does not answer" },
+		{ -EINPROGRESS, "the source was not read yet" },
+		{ -ECANCELED, "switched off in the configuration" },
 		{ -EAGAIN, "the source had no value when it was asked" },
+		{ -EPROTO, "the checksum of the sensor's answer is wrong" },
+		{ -ECHILD, "the program failed" },
 		{ -ENODATA, "the source is empty" },
 		{ -EBADMSG, "the source holds no number" },
 		{ -EREMOTEIO, "the driver reports a fault of the sensor" },

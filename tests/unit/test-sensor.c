@@ -9,6 +9,7 @@
 #include "services/sensor/message.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -401,30 +402,96 @@ static void assert_json(struct devbus_json *value, const char *expected)
 START_TEST(messages_say_null_where_nothing_was_read)
 {
 	const struct reading good = { 0, 25.5 }, bad = { -EAGAIN, 25.5 };
-	struct window window = { 0 };
+	struct section section;
+	struct channel channel = { .read_ms = 4000 };
 	const char *time = "2026-01-31T12:00:00.000Z";
 
 	tree_make(&tree, "arm-gateway");
 	scan();
-	const struct sensor *sensor = find("sht3x-temp1");
-
-	assert_json(message_state(sensor, &good, time),
+	devbus_fields_initial(section_fields, &section);
+	channel.sensor = *find("sht3x-temp1");
+	ck_assert_int_eq(plan_make(&section, &channel.sensor, &channel.plan), 0);
+	channel.current = good;
+	assert_json(message_state(&channel, time, 5000),
 		"{\"value\":25.5,\"unit\":\"Cel\",\"quality\":\"good\",\"time\":\"2026-01-31T12:00:00.000Z\"}");
-	assert_json(message_reading(sensor, &bad, time),
+	channel.current.error = -ESTALE;
+	assert_json(message_state(&channel, time, 5000),
+		"{\"value\":25.5,\"unit\":\"Cel\",\"quality\":\"stale\",\"time\":\"2026-01-31T12:00:00.000Z\","
+		"\"age_ms\":1000,\"message\":\"the source has not answered yet; the value is an old one\"}");
+	channel.current.value = NAN;
+	assert_json(message_state(&channel, time, 5000),
+		"{\"value\":null,\"unit\":\"Cel\",\"quality\":\"stale\",\"time\":\"2026-01-31T12:00:00.000Z\","
+		"\"message\":\"the source has not answered yet; the value is an old one\"}");
+	channel.current = bad;
+	assert_json(message_reading(&channel, time, 5000),
 		"{\"sensor\":\"sht3x-temp1\",\"value\":null,\"unit\":\"Cel\",\"quality\":\"error\","
 		"\"time\":\"2026-01-31T12:00:00.000Z\",\"message\":\"the source had no value when it was asked\"}");
-	window_add(&window, &bad);
-	assert_json(message_report(sensor, &window, 1000),
-		"{\"min\":null,\"max\":null,\"mean\":null,\"count\":0,\"errors\":1,\"last\":null,\"unit\":\"Cel\","
+	window_add(&channel.window, &bad);
+	assert_json(message_report(&channel, 1000),
+		"{\"min\":null,\"max\":null,\"mean\":null,\"count\":0,\"last\":null,\"errors\":1,\"unit\":\"Cel\","
 		"\"quality\":\"error\",\"interval_ms\":1000}");
-	window_add(&window, &good);
-	window_add(&window, &(const struct reading) { 0, 24.5 });
-	assert_json(message_report(sensor, &window, 3000),
-		"{\"min\":24.5,\"max\":25.5,\"mean\":25,\"count\":2,\"errors\":1,\"last\":24.5,\"unit\":\"Cel\","
+	window_add(&channel.window, &good);
+	channel.current = (struct reading) { 0, 24.5 };
+	window_add(&channel.window, &channel.current);
+	assert_json(message_report(&channel, 3000),
+		"{\"min\":24.5,\"max\":25.5,\"mean\":25,\"count\":2,\"last\":24.5,\"errors\":1,\"unit\":\"Cel\","
 		"\"quality\":\"good\",\"interval_ms\":3000}");
-	assert_json(message_sensor(sensor),
+	channel.plan.aggregates = AGGREGATE_MEAN | AGGREGATE_LAST;
+	assert_json(message_report(&channel, 3000),
+		"{\"mean\":25,\"last\":24.5,\"errors\":1,\"unit\":\"Cel\",\"quality\":\"good\",\"interval_ms\":3000}");
+	assert_json(message_sensor(&channel),
 		"{\"id\":\"sht3x-temp1\",\"unit\":\"Cel\",\"kind\":\"temperature\","
-		"\"source\":\"sys/class/hwmon/hwmon3/temp1_input\",\"label\":\"\"}");
+		"\"source\":\"sys/class/hwmon/hwmon3/temp1_input\",\"chip\":\"sht3x\",\"device\":\"1-0044\","
+		"\"attribute\":\"temp1\",\"label\":\"\",\"quality\":\"good\",\"sample_interval_ms\":1000,"
+		"\"report_interval_ms\":10000}");
+	plan_clear(&channel.plan);
+}
+END_TEST
+
+static void assert_senml(const struct channel *channel, const char *expected)
+{
+	struct devbus_json *pack = devbus_json_new_array();
+
+	ck_assert_int_eq(message_append_senml(pack, channel), 0);
+	assert_json(pack, expected);
+}
+
+START_TEST(senml_has_a_record_for_each_number)
+{
+	struct channel channel = {
+		.sensor.id = "cpu",
+		.plan = { .unit = "Cel", .aggregates = AGGREGATE_LAST | AGGREGATE_MAX | AGGREGATE_COUNT },
+	};
+
+	tree_make(&tree, NULL);
+	window_add(&channel.window, &(const struct reading) { 0, 30 });
+	window_add(&channel.window, &(const struct reading) { 0, 20.5 });
+	assert_senml(&channel,
+		"[{\"n\":\"cpu/max\",\"u\":\"Cel\",\"v\":30},{\"n\":\"cpu/count\",\"u\":\"count\",\"v\":2},"
+		"{\"n\":\"cpu\",\"u\":\"Cel\",\"v\":20.5}]");
+	channel.window = (struct window) { 0 };
+	channel.plan.unit[0] = '\0';
+	channel.current.error = -ETIMEDOUT;
+	assert_senml(&channel,
+		"[{\"n\":\"cpu/count\",\"u\":\"count\",\"v\":0},{\"n\":\"cpu/quality\",\"vs\":\"error\"}]");
+}
+END_TEST
+
+START_TEST(alarms_say_what_happened)
+{
+	const struct alarm hot = { .name = "hot", .limit = 70, .set = true },
+			   lost = { .name = "lost", .when = ALARM_BAD };
+	struct channel channel = { .sensor.id = "cpu", .plan = { .unit = "Cel" }, .current = { 0, 71.5 } };
+
+	tree_make(&tree, NULL);
+	assert_json(message_alarm(&channel, &hot),
+		"{\"sensor\":\"cpu\",\"alarm\":\"hot\",\"state\":\"set\",\"when\":\"above\",\"limit\":70,"
+		"\"value\":71.5,\"unit\":\"Cel\",\"quality\":\"good\"}");
+	assert_json(message_alarm(&channel, &lost),
+		"{\"sensor\":\"cpu\",\"alarm\":\"lost\",\"state\":\"clear\",\"when\":\"bad\",\"value\":71.5,"
+		"\"unit\":\"Cel\",\"quality\":\"good\"}");
+	assert_json(message_alarm_gone("cpu", "hot", "because"),
+		"{\"sensor\":\"cpu\",\"alarm\":\"hot\",\"state\":\"clear\",\"cause\":\"because\"}");
 }
 END_TEST
 
@@ -448,6 +515,8 @@ int main(void)
 	tcase_add_test(tests, what_is_no_file_is_told);
 	tcase_add_test(tests, columns_and_words_that_are_missing_are_errors);
 	tcase_add_test(tests, messages_say_null_where_nothing_was_read);
+	tcase_add_test(tests, senml_has_a_record_for_each_number);
+	tcase_add_test(tests, alarms_say_what_happened);
 	suite_add_tcase(suite, tests);
 	return unit_main(suite);
 }
