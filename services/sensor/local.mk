@@ -38,10 +38,17 @@ dist_man_MANS += doc/man/devbus-sensor.8
 %C%_devbus_sensor_LDADD = %D%/libsensor.la libdevbus/libdevbus.la -lm
 
 if HAVE_CHECK
-sensor_tests = tests/unit/test-sampler tests/unit/test-sensor
+sensor_tests = tests/unit/test-alarm tests/unit/test-plan tests/unit/test-reader tests/unit/test-sampler \
+	tests/unit/test-sensor
 check_PROGRAMS += $(sensor_tests)
 TESTS += $(sensor_tests)
 sampler_kit = tests/unit/sampler-kit.c tests/unit/sampler-kit.h tests/unit/sensor-tree.c tests/unit/sensor-tree.h
+tests_unit_test_alarm_SOURCES = tests/unit/test-alarm.c $(sampler_kit)
+tests_unit_test_alarm_LDADD = %D%/libsensor.la $(LDADD) -lm
+tests_unit_test_plan_SOURCES = tests/unit/test-plan.c $(sampler_kit)
+tests_unit_test_plan_LDADD = %D%/libsensor.la $(LDADD) -lm
+tests_unit_test_reader_SOURCES = tests/unit/test-reader.c tests/unit/bus-kit.c tests/unit/fake-link.c
+tests_unit_test_reader_LDADD = %D%/libsensor.la $(LDADD) -lm
 tests_unit_test_sampler_SOURCES = tests/unit/test-sampler.c $(sampler_kit)
 tests_unit_test_sampler_LDADD = %D%/libsensor.la $(LDADD) -lm
 tests_unit_test_sensor_SOURCES = tests/unit/test-sensor.c tests/unit/sensor-tree.c tests/unit/sensor-tree.h
