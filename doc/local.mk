@@ -12,6 +12,7 @@ dist_doc_DATA += \
 	%D%/firmware.md \
 	%D%/protocol.md \
 	%D%/rights.md \
+	%D%/sensors.md \
 	%D%/writing-a-service.md
 dist_man_MANS += %D%/man/devbus.conf.5 %D%/man/devbus.7
 
@@ -20,6 +21,7 @@ dist_docdesign_DATA = %D%/design/link.md
 
 docexamplesdir = $(docdir)/examples
 dist_docexamples_DATA = %D%/examples/fand.c
+dist_docexamples_SCRIPTS = %D%/examples/alarms-to.sh %D%/examples/readings-to-sqlite.py
 
 check_PROGRAMS += %D%/examples/fand
 %C%_examples_fand_CPPFLAGS = -I$(top_srcdir)/include

@@ -234,6 +234,8 @@ check_PROGRAMS += %D%/integration/probe
 system_tests = \
 	%D%/system/test_device.py \
 	%D%/system/test_firmware.py \
+	%D%/system/test_recipes.py \
+	%D%/system/test_sensors.py \
 	%D%/system/test_robot_suites.py
 fault_tests = \
 	%D%/faults/test_accounting.py \
@@ -246,7 +248,8 @@ fault_tests = \
 	%D%/faults/test_links.py \
 	%D%/faults/test_outbox.py \
 	%D%/faults/test_reboot_kills.py \
-	%D%/faults/test_restarts.py
+	%D%/faults/test_restarts.py \
+	%D%/faults/test_sensor_cost.py
 robot_suites = \
 	%D%/system/robot/brokers.robot \
 	%D%/system/robot/commands.robot \
