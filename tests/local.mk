@@ -234,6 +234,7 @@ check_PROGRAMS += %D%/integration/probe
 system_tests = \
 	%D%/system/test_device.py \
 	%D%/system/test_firmware.py \
+	%D%/system/test_mock_devices.py \
 	%D%/system/test_recipes.py \
 	%D%/system/test_sensors.py \
 	%D%/system/test_robot_suites.py

@@ -60,4 +60,5 @@ EXTRA_DIST += \
 	tests/data/sensor-root/am335x-controller.tree \
 	tests/data/sensor-root/arm-gateway.tree \
 	tests/data/sensor-root/pi-weather.tree \
-	tests/data/sensor-root/x86-industrial.tree
+	tests/data/sensor-root/x86-industrial.tree \
+	tests/data/umockdev/i2c-board.umockdev
