@@ -201,6 +201,7 @@ integration_tests = \
 	%D%/integration/test_bridge.py \
 	%D%/integration/test_calls.py \
 	%D%/integration/test_commands.py \
+	%D%/integration/test_config.py \
 	%D%/integration/test_faults.py \
 	%D%/integration/test_mistakes.py \
 	%D%/integration/test_provision.py \

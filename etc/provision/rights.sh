@@ -53,6 +53,7 @@ grant_standard() # USER: what everyone who publishes may do
 		topic write service/bridge/echo/$1
 		topic read service/bridge/echoed/$1
 		topic read service/config/state/$1
+		topic write service/config/call/secrets
 	EOF
 }
 
@@ -72,6 +73,7 @@ grant_monitor()
 	cat <<-EOF
 
 		user monitor
+		topic deny service/+/reply/secrets
 		topic read #
 		topic read \$SYS/#
 	EOF

@@ -2,6 +2,7 @@
 /* Answers are bounded here, because one that is larger than the payload limit would be lost as "internal". */
 #include "answers.h"
 #include "limits.h"
+#include "mask.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,22 +17,77 @@ static size_t size_of(const struct devbus_json *value)
 	return size;
 }
 
-static int put_contents(struct devbus_json *object, const struct section *section)
+static int put_state(
+	struct devbus_json *object, const struct sections *sections, const struct section *section)
 {
+	const struct devbus_json *schema = schemas_find(&sections->schemas, section->name);
 	int r = devbus_json_set(object, "revision", devbus_json_new_number((double)section->revision));
 
-	return r < 0 ? r : devbus_json_set(object, "values", devbus_json_copy(section->values));
+	if (r == 0 && schema)
+		r = devbus_json_set(object, "values", mask_shown(schema, section->values));
+	return r;
 }
 
-struct devbus_json *answer_section(const struct section *section)
+static int put_trial(struct devbus_json *object, const struct trial *trial)
 {
-	struct devbus_json *object = devbus_json_new_object();
+	const char *who = trial->stage == TRIAL_OWNER ? "owner" : "cloud";
+	int r = devbus_json_set(object, "trial", devbus_json_new_object());
+	struct devbus_json *shown = devbus_json_get(object, "trial");
 
-	if (devbus_json_set(object, "section", devbus_json_new_string(section->name)) == 0 &&
-		put_contents(object, section) == 0)
+	if (r == 0)
+		r = devbus_json_set(shown, "waits_for", devbus_json_new_string(who));
+	return r < 0 ? r : devbus_json_set(shown, "before", devbus_json_new_number((double)trial->revision));
+}
+
+static int put_section(
+	struct devbus_json *object, const struct sections *sections, const struct section *section)
+{
+	int r = put_state(object, sections, section);
+
+	if (r == 0 && section->reported)
+		r = devbus_json_set(object, "reported", devbus_json_copy(section->reported));
+	return r < 0 || section->trial.stage == TRIAL_NONE ? r : put_trial(object, &section->trial);
+}
+
+static struct devbus_json *whole_or_none(struct devbus_json *object, int r)
+{
+	if (r == 0)
 		return object;
 	devbus_json_free(object);
 	return NULL;
+}
+
+static struct devbus_json *new_named(const struct section *section)
+{
+	struct devbus_json *object = devbus_json_new_object();
+
+	return whole_or_none(
+		object, devbus_json_set(object, "section", devbus_json_new_string(section->name)));
+}
+
+struct devbus_json *answer_state(const struct sections *sections, const struct section *section)
+{
+	struct devbus_json *object = new_named(section);
+
+	return whole_or_none(object, put_state(object, sections, section));
+}
+
+struct devbus_json *answer_section(const struct sections *sections, const struct section *section)
+{
+	struct devbus_json *object = new_named(section);
+
+	return whole_or_none(object, put_section(object, sections, section));
+}
+
+struct devbus_json *answer_secrets(const struct sections *sections, const struct section *section)
+{
+	const struct devbus_json *schema = schemas_find(&sections->schemas, section->name);
+	struct devbus_json *object = devbus_json_new_object();
+	int r = devbus_json_set(object, "revision", devbus_json_new_number((double)section->revision));
+
+	if (r == 0)
+		r = devbus_json_set(object, "values", mask_secrets(schema, section->values));
+	return whole_or_none(object, r);
 }
 
 int answer_all(struct sections *sections, struct devbus_json **ret_answer)
@@ -44,7 +100,7 @@ int answer_all(struct sections *sections, struct devbus_json **ret_answer)
 	for (size_t i = 0; r == 0 && (section = sections_at(sections, i)); i++) {
 		r = devbus_json_set(all, section->name, devbus_json_new_object());
 		if (r == 0)
-			r = put_contents(devbus_json_get(all, section->name), section);
+			r = put_section(devbus_json_get(all, section->name), sections, section);
 	}
 	if (r == 0 && size_of(answer) > LIMIT_ANSWER_BYTES)
 		r = -EMSGSIZE;
@@ -101,27 +157,38 @@ static int compare(const void *left, const void *right)
 	return strcmp(b->time, a->time);
 }
 
-/* The kept change without its values, with the section's name. NULL: it cannot be read or memory is short. */
-static struct devbus_json *read_entry(const struct entry *entry)
+static int mask_patch(const struct devbus_json *schema, struct devbus_json *change)
 {
+	const struct devbus_json *patch = devbus_json_get(change, "patch");
+
+	if (patch && schema)
+		return devbus_json_set(change, "patch", mask_shown(schema, patch));
+	devbus_json_remove(change, "patch");
+	return 0;
+}
+
+/* The kept change without its values, with the section's name. NULL: it cannot be read or memory is short. */
+static struct devbus_json *read_entry(const struct sections *sections, const struct entry *entry)
+{
+	const char *name = entry->section->name;
 	struct devbus_json *change;
 
 	if (history_read(&entry->section->history, entry->revision, &change) < 0)
 		return NULL;
 	devbus_json_remove(change, "values");
-	if (devbus_json_set(change, "section", devbus_json_new_string(entry->section->name)) == 0)
-		return change;
-	devbus_json_free(change);
-	return NULL;
+	int r = devbus_json_set(change, "section", devbus_json_new_string(name));
+
+	return whole_or_none(change, r < 0 ? r : mask_patch(schemas_find(&sections->schemas, name), change));
 }
 
 /* Whether all entries are in @list now. */
-static bool fill(struct devbus_json *list, const struct entry *entries, size_t count)
+static bool fill(
+	const struct sections *sections, struct devbus_json *list, const struct entry *entries, size_t count)
 {
 	size_t room = LIMIT_ANSWER_BYTES;
 
 	for (size_t i = 0; i < count; i++) {
-		struct devbus_json *change = i < HISTORY_MAX ? read_entry(&entries[i]) : NULL;
+		struct devbus_json *change = i < HISTORY_MAX ? read_entry(sections, &entries[i]) : NULL;
 		size_t size = change ? size_of(change) : SIZE_MAX;
 
 		if (size >= room || devbus_json_append(list, change) < 0) {
@@ -146,7 +213,7 @@ struct devbus_json *answer_history(struct sections *sections, struct section *se
 		count = collect(sections_at(sections, i), entries, count);
 	if (count > 1)
 		qsort(entries, count, sizeof *entries, compare);
-	bool whole = entries && fill(list, entries, count);
+	bool whole = entries && fill(sections, list, entries, count);
 	int r = devbus_json_set(answer, "changes", list);
 
 	free(entries);

@@ -97,12 +97,6 @@ int history_add(struct history *history, uint64_t revision, const struct devbus_
 	return r;
 }
 
-void history_drop_above(struct history *history, uint64_t revision)
-{
-	while (history->count > 0 && history->revisions[history->count - 1] > revision)
-		drop(history, history->count - 1);
-}
-
 static void put_aside(struct history *history, size_t i)
 {
 	char name[NAME_SIZE], aside[NAME_SIZE + 10];
@@ -152,16 +146,84 @@ int history_read(struct history *history, uint64_t revision, struct devbus_json 
 	return -ENOENT;
 }
 
+/* ---- undone */
+
+bool history_undone(const struct devbus_json *change, struct devbus_error *ret_why)
+{
+	const struct devbus_json *undone = devbus_json_get(change, "undone");
+	const char *code = devbus_json_string(devbus_json_get(undone, "code"));
+	const char *message = devbus_json_string(devbus_json_get(undone, "message"));
+
+	if (!undone)
+		return false;
+	if (ret_why) {
+		snprintf(ret_why->code, sizeof ret_why->code, "%s", code ? code : DEVBUS_E_INTERNAL);
+		snprintf(ret_why->message, sizeof ret_why->message, "%s", message ? message : "");
+	}
+	return true;
+}
+
+static int mark(struct devbus_json *change, const struct devbus_error *why)
+{
+	struct devbus_json *undone;
+	int r = devbus_json_set(change, "undone", devbus_json_new_object());
+
+	if (r < 0)
+		return r;
+	undone = devbus_json_get(change, "undone");
+	r = devbus_json_set(undone, "code", devbus_json_new_string(why->code));
+	return r < 0 ? r : devbus_json_set(undone, "message", devbus_json_new_string(why->message));
+}
+
+int history_mark_undone(struct history *history, uint64_t revision, const struct devbus_error *why)
+{
+	struct devbus_json *change = NULL;
+	char name[NAME_SIZE];
+	int r = history_read(history, revision, &change);
+
+	if (r < 0)
+		return r;
+	file_name(revision, name);
+	r = mark(change, why);
+	if (r == 0)
+		r = devbus_file_write_json(history->folder, name, change);
+	devbus_json_free(change);
+	return r;
+}
+
+void history_drop_above(struct history *history, uint64_t revision)
+{
+	for (size_t i = history->count; i-- > 0 && history->revisions[i] > revision;) {
+		struct devbus_json *change = NULL;
+
+		if (read_at(history, i, &change) == 0 && !history_undone(change, NULL))
+			drop(history, i);
+		devbus_json_free(change);
+	}
+}
+
+uint64_t history_top(const struct history *history)
+{
+	return history->count > 0 ? history->revisions[history->count - 1] : 0;
+}
+
+/* ---- looking for one */
+
 int history_latest(
 	struct history *history, uint64_t most, uint64_t *ret_revision, struct devbus_json **ret_change)
 {
 	for (size_t i = history->count; i-- > 0;) {
 		uint64_t revision = history->revisions[i];
+		struct devbus_json *change;
 
-		if (revision <= most && read_at(history, i, ret_change) == 0) {
+		if (revision > most || read_at(history, i, &change) < 0)
+			continue;
+		if (!history_undone(change, NULL)) {
 			*ret_revision = revision;
+			*ret_change = change;
 			return 0;
 		}
+		devbus_json_free(change);
 	}
 	return -ENOENT;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
  * The revisions of a section that are kept: one file per revision, SECTION/REVISION.json
- * {"revision","time","command","values"} and "patch" or "rollback_to". One file each, so that a change costs one small write, and damage to
+ * {"revision","time","command","by","values"} and "patch" or "rollback_to", and "undone" (an error) if it did not hold. One file each, so that a change costs one small write, and damage to
  * one of them takes nothing else along.
  */
 #ifndef DEVBUS_CONFIG_HISTORY_H
@@ -27,8 +27,17 @@ void history_close(struct history *history);
 /* Keeps @change, an object with the member revision, which must be higher than those kept. 0 or a negative errno. */
 int history_add(struct history *history, uint64_t revision, const struct devbus_json *change);
 
-/* Forgets the revisions above @revision: changes that were begun and not completed. */
+/* Forgets the revisions above @revision that are not marked as undone: changes that were begun and not completed. */
 void history_drop_above(struct history *history, uint64_t revision);
+
+/* Marks a kept revision as undone. 0, -ENOENT (not kept) or another negative errno. */
+int history_mark_undone(struct history *history, uint64_t revision, const struct devbus_error *why);
+
+/* Whether @change is marked, and why. */
+bool history_undone(const struct devbus_json *change, struct devbus_error *ret_why);
+
+/* The highest revision that was ever used, as far as it is kept. */
+uint64_t history_top(const struct history *history);
 
 /*
  * A kept revision, owned by the caller; checked to have this revision and "values", an object. One that is damaged is put aside as
@@ -37,7 +46,7 @@ void history_drop_above(struct history *history, uint64_t revision);
  */
 int history_read(struct history *history, uint64_t revision, struct devbus_json **ret_change);
 
-/* The highest kept one that can be read, not above @most. 0, -ENOENT or another negative errno. */
+/* The highest kept one that can be read and is not undone, not above @most. 0, -ENOENT or another negative errno. */
 int history_latest(
 	struct history *history, uint64_t most, uint64_t *ret_revision, struct devbus_json **ret_change);
 

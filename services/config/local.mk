@@ -6,15 +6,25 @@ dist_man_MANS += doc/man/devbus-config.8
 
 %C%_libconfig_la_SOURCES = \
 	%D%/answers.c %D%/answers.h \
+	%D%/asker.c %D%/asker.h \
+	%D%/change.c %D%/change.h \
 	%D%/config.c %D%/service.h \
+	%D%/deadline.c %D%/deadline.h \
 	%D%/files.c %D%/files.h \
 	%D%/history.c %D%/history.h \
+	%D%/layers.c %D%/layers.h \
 	%D%/limits.h \
+	%D%/mask.c %D%/mask.h \
 	%D%/refusal.c %D%/refusal.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/schemas.c %D%/schemas.h \
 	%D%/section.c %D%/section.h \
-	%D%/sections.c %D%/sections.h
+	%D%/sections.c %D%/sections.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/trial-file.c %D%/trial-file.h \
+	%D%/trials.c %D%/trials.h \
+	%D%/turns.c %D%/turns.h \
+	%D%/vendor.c %D%/vendor.h
 
 %C%_devbus_config_SOURCES = %D%/main.c
 %C%_devbus_config_LDADD = %D%/libconfig.la libdevbus/libdevbus.la -lm

@@ -119,13 +119,33 @@ int schemas_put(struct schemas *schemas, const char *section, const struct devbu
 
 	if (!schema) {
 		forget(schemas, section);
-		return 0;
+		return entry ? 1 : 0;
 	}
 	if (!entry && !(entry = find(schemas, "")))
 		return -ENOSPC;
+	struct devbus_json *closed = closed_copy(schema);
+	bool same = closed && entry->section[0] && devbus_json_equal(entry->schema, closed);
+
+	devbus_json_free(closed);
+	if (same)
+		return 0;
 	int r = take(entry, section, schema);
 
-	return r == -ENOMEM ? r : write_copy(schemas, section, schema) < 0 ? -EIO : r;
+	if (r != -ENOMEM && write_copy(schemas, section, schema) < 0)
+		r = -EIO;
+	return r < 0 ? r : 1;
+}
+
+bool schemas_known(const struct schemas *schemas, const char *section)
+{
+	return find(schemas, section);
+}
+
+const struct devbus_json *schemas_find(const struct schemas *schemas, const char *section)
+{
+	const struct schema_entry *entry = find(schemas, section);
+
+	return entry ? entry->schema : NULL;
 }
 
 int schemas_check(const struct schemas *schemas, const char *section, const struct devbus_json *values,

@@ -7,7 +7,6 @@
 #define DEVBUS_CONFIG_SCHEMAS_H
 
 #include "limits.h"
-#include "section.h"
 #include <devbus/devbus.h>
 
 struct schemas {
@@ -24,10 +23,16 @@ int schemas_open(struct schemas *schemas, int parent, const char *name);
 void schemas_close(struct schemas *schemas);
 
 /*
- * @schema is copied, in memory and on disk; NULL removes. Returns 0, -EINVAL (unusable: remembered as such), -ENOSPC (too many),
+ * @schema is copied, in memory and on disk; NULL removes. Returns 0, 1 (it is another one than before), -EINVAL (unusable: remembered as such), -ENOSPC (too many),
  * -ENOMEM, or another negative errno if only the copy on disk failed.
  */
 int schemas_put(struct schemas *schemas, const char *section, const struct devbus_json *schema);
+
+/* Whether there is a schema, usable or not: whether @section has an owner. */
+bool schemas_known(const struct schemas *schemas, const char *section);
+
+/* The usable schema of @section, borrowed until the next change; NULL: none. Without one nobody knows which values are secret. */
+const struct devbus_json *schemas_find(const struct schemas *schemas, const char *section);
 
 /* Checks @values for @section. 0 (or no schema), -EINVAL with @ret_error, or -ENOMEM. */
 int schemas_check(const struct schemas *schemas, const char *section, const struct devbus_json *values,

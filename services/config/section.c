@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* See section.h for the order of writes and why. */
+/* See section.h for the order of writes and why. Nothing in memory changes before the disk has it. */
 #include "section.h"
-#include "files.h"
-#include "limits.h"
+#include "layers.h"
+#include "schemas.h"
+#include "trial-file.h"
 
-#include <devbus/devbus.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILE_NAME_SIZE (SECTION_NAME_SIZE + 16)
 
@@ -22,34 +21,34 @@ static void file_name(const struct section *section, char name[FILE_NAME_SIZE])
 	snprintf(name, FILE_NAME_SIZE, "%s.json", section->name);
 }
 
-static int describe_problem(
+static void describe_problem(
 	struct section *section, const char *file, const char *problem, const char *remedy)
 {
 	snprintf(section->problem, sizeof section->problem, "%.85s: %.100s; %.60s", file, problem, remedy);
 	devbus_log(DEVBUS_LOG_ERROR, "%s", section->problem);
-	return 0;
 }
 
-static int read_vendor(const struct section_folders *folders, struct section *section)
+static int write_file(const struct section_folders *folders, const struct section *section)
 {
-	struct devbus_json *values = NULL;
+	struct devbus_json *object = devbus_json_new_object();
 	char name[FILE_NAME_SIZE];
+	int r;
 
 	file_name(section, name);
-	int r = folders->vendor < 0
-			? -ENOENT
-			: devbus_file_read_json(folders->vendor, name, LIMIT_FILE_BYTES, &values, NULL);
-
-	if (r == 0 && devbus_json_type(values) == DEVBUS_JSON_OBJECT) {
-		section->vendor = values;
-		return 0;
-	}
-	devbus_json_free(values);
-	if (r != -ENOENT)
-		describe_problem(section, name, "no JSON object", "the vendor's values are not used");
-	section->vendor = devbus_json_new_object();
-	return section->vendor ? 0 : -ENOMEM;
+	r = devbus_json_set(object, "revision", devbus_json_new_number((double)section->revision));
+	if (r == 0)
+		r = devbus_json_set(object, "values", devbus_json_copy(section->values));
+	if (r == 0)
+		r = devbus_json_set(object, "vendor", devbus_json_copy(section->vendor));
+	if (r == 0 && section->trial.stage != TRIAL_NONE)
+		r = trial_write(&section->trial, object);
+	if (r == 0)
+		r = devbus_file_write_json(folders->sections, name, object);
+	devbus_json_free(object);
+	return r;
 }
+
+/* ---- reading */
 
 /* Takes revision and values from the section file's or a history entry's @object. */
 static int take(struct section *section, const struct devbus_json *object)
@@ -58,7 +57,7 @@ static int take(struct section *section, const struct devbus_json *object)
 	double revision;
 
 	if (devbus_json_type(values) != DEVBUS_JSON_OBJECT ||
-		devbus_json_number(devbus_json_get(object, "revision"), &revision) < 0 || revision < 1 ||
+		devbus_json_number(devbus_json_get(object, "revision"), &revision) < 0 || revision < 0 ||
 		revision > REVISION_MAX || floor(revision) != revision)
 		return -EBADMSG;
 	struct devbus_json *copy = devbus_json_copy(values);
@@ -71,23 +70,9 @@ static int take(struct section *section, const struct devbus_json *object)
 	return 0;
 }
 
-static int write_file(const struct section_folders *folders, const struct section *section, uint64_t revision,
-	const struct devbus_json *values)
-{
-	struct devbus_json *object = devbus_json_new_object();
-	char name[FILE_NAME_SIZE];
-	int r;
-
-	file_name(section, name);
-	if ((r = devbus_json_set(object, "revision", devbus_json_new_number((double)revision))) == 0 &&
-		(r = devbus_json_set(object, "values", devbus_json_copy(values))) == 0)
-		r = devbus_file_write_json(folders->sections, name, object);
-	devbus_json_free(object);
-	return r;
-}
-
 static int use_vendor(struct section *section)
 {
+	devbus_json_free(section->values);
 	section->revision = 0;
 	section->values = devbus_json_copy(section->vendor);
 	return section->values ? 0 : -ENOMEM;
@@ -109,7 +94,7 @@ static int restore(const struct section_folders *folders, struct section *sectio
 	if (r < 0)
 		return r;
 	*ret_restored = true;
-	return write_file(folders, section, section->revision, section->values);
+	return write_file(folders, section);
 }
 
 static int repair(const struct section_folders *folders, struct section *section, const char *problem)
@@ -121,12 +106,106 @@ static int repair(const struct section_folders *folders, struct section *section
 	snprintf(aside, sizeof aside, "%s.damaged", name);
 	if (renameat(folders->sections, name, folders->sections, aside) < 0)
 		return -errno;
+	trial_clear(&section->trial);
 	int r = restore(folders, section, &restored);
 
 	if (r < 0)
 		return r;
 	snprintf(remedy, sizeof remedy, "revision %.0f is used", (double)section->revision);
-	return describe_problem(section, aside, problem, restored ? remedy : "the defaults are used");
+	describe_problem(section, aside, problem, restored ? remedy : "the defaults are used");
+	return 0;
+}
+
+/* Whether the values are those that were stored as this revision: then the schema has changed, not the file. */
+static bool is_as_stored(struct section *section)
+{
+	struct devbus_json *change = NULL;
+	bool same = false;
+
+	if (history_read(&section->history, section->revision, &change) == 0)
+		same = devbus_json_equal(devbus_json_get(change, "values"), section->values);
+	devbus_json_free(change);
+	return same;
+}
+
+static int check_fit(const struct section_folders *folders, struct section *section)
+{
+	struct devbus_error error = { "", "" };
+
+	if (section->revision == 0 || section->trial.stage != TRIAL_NONE ||
+		schemas_check(folders->vendor.schemas, section->name, section->values, &error) == 0)
+		return 0;
+	if (!is_as_stored(section))
+		return repair(folders, section, error.message);
+	describe_problem(section, section->name, error.message, "set it to values that fit");
+	return 0;
+}
+
+/* A trial that was being undone when we died is undone now. */
+static int finish_undo(const struct section_folders *folders, struct section *section)
+{
+	struct devbus_error why = { "", "" };
+	struct devbus_json *change = NULL;
+	bool undone = false;
+
+	if (section->trial.stage != TRIAL_NONE &&
+		history_read(&section->history, section->revision, &change) == 0)
+		undone = history_undone(change, &why);
+	devbus_json_free(change);
+	return undone ? section_undo(folders, section, &why) : 0;
+}
+
+/*
+ * The vendor's values are those of another image than when the section was set: what was set stays set, over the new ones. It is
+ * the next revision, since somebody may know the old one by its number.
+ */
+static int follow_vendor(
+	const struct section_folders *folders, struct section *section, const struct devbus_json *before)
+{
+	char time[DEVBUS_TIME_SIZE];
+
+	if (section->revision == 0 || section->trial.stage != TRIAL_NONE || !before ||
+		devbus_json_equal(before, section->vendor))
+		return 0;
+	struct devbus_json *values = layers_rebase(section->values, before, section->vendor);
+
+	if (!values)
+		return -ENOMEM;
+	if (devbus_json_equal(values, section->values) ||
+		schemas_check(folders->vendor.schemas, section->name, values, NULL) < 0) {
+		devbus_json_free(values);
+		return 0;
+	}
+	struct devbus_json *change = devbus_json_new_object();
+
+	devbus_time(time);
+	int r = devbus_json_set(change, "time", devbus_json_new_string(time));
+
+	if (r == 0)
+		r = devbus_json_set(change, "by", devbus_json_new_string("(vendor)"));
+	if (r == 0)
+		r = section_begin(folders, section, NULL, values, change);
+	else
+		devbus_json_free(values);
+	devbus_json_free(change);
+	return r < 0 ? r : section_keep(folders, section);
+}
+
+static int load_whole(
+	const struct section_folders *folders, struct section *section, const struct devbus_json *object)
+{
+	int r = take(section, object);
+
+	if (r == 0)
+		r = trial_read(&section->trial, devbus_json_get(object, "trial"));
+	if (r < 0)
+		return r;
+	history_drop_above(&section->history, section->revision);
+	if (section->revision == 0)
+		return use_vendor(section);
+	if ((r = finish_undo(folders, section)) < 0 || (r = check_fit(folders, section)) < 0)
+		return r;
+	return follow_vendor(folders, section, devbus_json_get(object, "vendor"));
 }
 
 static int load(const struct section_folders *folders, struct section *section)
@@ -140,12 +219,9 @@ static int load(const struct section_folders *folders, struct section *section)
 	int r = devbus_file_read_json(folders->sections, name, LIMIT_FILE_BYTES, &object, &error);
 
 	if (r == 0)
-		r = take(section, object);
+		r = load_whole(folders, section, object);
 	devbus_json_free(object);
 	switch (r) {
-	case 0:
-		history_drop_above(&section->history, section->revision);
-		return 0;
 	case -ENOENT:
 		r = restore(folders, section, &restored);
 		if (restored)
@@ -170,7 +246,8 @@ int section_open(const struct section_folders *folders, const char *name, struct
 
 	if (r < 0)
 		return r;
-	if ((r = read_vendor(folders, &section)) < 0 || (r = load(folders, &section)) < 0)
+	if ((r = vendor_read(&folders->vendor, name, &section.vendor, section.problem)) < 0 ||
+		(r = load(folders, &section)) < 0)
 		section_close(&section);
 	else
 		*ret_section = section;
@@ -181,34 +258,101 @@ void section_close(struct section *section)
 {
 	devbus_json_free(section->values);
 	devbus_json_free(section->vendor);
+	devbus_json_free(section->reported);
+	trial_clear(&section->trial);
 	history_close(&section->history);
 }
 
-static int write_change(const struct section_folders *folders, struct section *section, uint64_t revision,
-	const struct devbus_json *values, struct devbus_json *change)
-{
-	int r;
+/* ---- changing */
 
-	if ((r = devbus_json_set(change, "revision", devbus_json_new_number((double)revision))) < 0 ||
-		(r = devbus_json_set(change, "values", devbus_json_copy(values))) < 0 ||
-		(r = history_add(&section->history, revision, change)) < 0)
-		return r;
-	return write_file(folders, section, revision, values);
+static uint64_t next_revision(const struct section *section)
+{
+	uint64_t top = history_top(&section->history);
+
+	return (top > section->revision ? top : section->revision) + 1;
 }
 
-int section_store(const struct section_folders *folders, struct section *section, struct devbus_json *values,
-	struct devbus_json *change)
+static int add_to_history(const struct section_folders *folders, struct section *section, uint64_t revision,
+	const struct devbus_json *values, struct devbus_json *change)
 {
-	int r = write_change(folders, section, section->revision + 1, values, change);
+	int r = 0;
 
+	/* A history without a section file means that the file was lost: so the file comes first. */
+	if (section->history.count == 0)
+		r = write_file(folders, section);
+	if (r == 0)
+		r = devbus_json_set(change, "revision", devbus_json_new_number((double)revision));
+	if (r == 0)
+		r = devbus_json_set(change, "values", devbus_json_copy(values));
+	return r < 0 ? r : history_add(&section->history, revision, change);
+}
+
+int section_begin(const struct section_folders *folders, struct section *section, const char *command,
+	struct devbus_json *values, struct devbus_json *change)
+{
+	uint64_t revision = next_revision(section);
+	int r = add_to_history(folders, section, revision, values, change);
+	struct section next = *section;
+
+	next.revision = revision;
+	next.values = values;
+	next.problem[0] = '\0';
+	next.trial = (struct trial) {
+		.stage = TRIAL_OWNER, .revision = section->revision, .values = section->values
+	};
+	snprintf(next.trial.command, sizeof next.trial.command, "%s", command ? command : "");
+	if (r == 0)
+		r = write_file(folders, &next);
 	if (r < 0) {
 		history_drop_above(&section->history, section->revision);
 		devbus_json_free(values);
 		return r;
 	}
+	*section = next;
+	return 0;
+}
+
+int section_await_cloud(const struct section_folders *folders, struct section *section, int64_t within_ms)
+{
+	struct section next = *section;
+
+	next.trial.stage = TRIAL_CLOUD;
+	next.trial.until = deadline_in(within_ms);
+	int r = write_file(folders, &next);
+
+	if (r == 0)
+		*section = next;
+	return r;
+}
+
+int section_keep(const struct section_folders *folders, struct section *section)
+{
+	struct section next = *section;
+
+	next.trial.stage = TRIAL_NONE;
+	int r = write_file(folders, &next);
+
+	if (r < 0)
+		return r;
+	*section = next;
+	trial_clear(&section->trial);
+	return 0;
+}
+
+int section_undo(
+	const struct section_folders *folders, struct section *section, const struct devbus_error *why)
+{
+	int r = history_mark_undone(&section->history, section->revision, why);
+	struct section next = *section;
+
+	next.revision = section->trial.revision;
+	next.values = section->trial.values;
+	next.trial = (struct trial) { .stage = TRIAL_NONE };
+	if (r == 0 || r == -ENOENT)
+		r = write_file(folders, &next);
+	if (r < 0)
+		return r;
 	devbus_json_free(section->values);
-	section->values = values;
-	section->revision++;
-	section->problem[0] = '\0';
+	*section = next;
 	return 0;
 }

@@ -65,6 +65,7 @@ static const struct devbus_field own_fields[] = {
 static const struct devbus_field configuration_fields[] = {
 	DEVBUS_FIELD(struct configuration, level, .max = 9, .initial = 5),
 	DEVBUS_FIELD(struct configuration, mode, .initial_text = "auto"),
+	DEVBUS_FIELD(struct configuration, key, .flags = DEVBUS_SECRET),
 	{ 0 },
 };
 
@@ -178,6 +179,15 @@ static int on_child(struct devbus_request *request, const void *args, void *user
 	return r < 0 ? r : devbus_reply(request, text_fields, &text);
 }
 
+static int on_knows(struct devbus_request *request, const void *args, void *userdata)
+{
+	const struct text *text = args;
+	struct probe *self = userdata;
+
+	return strcmp(text->text, self->health.configuration.key) == 0 ? devbus_reply(request, NULL, NULL)
+								       : -ENOENT;
+}
+
 static int on_quit(struct devbus_request *request, const void *args, void *userdata)
 {
 	struct probe *self = userdata;
@@ -219,6 +229,7 @@ static const struct devbus_method methods[] = {
 	METHOD(degrade, ARGS(reason)),
 	{ .name = "health", .handler = on_health },
 	METHOD(child, ARGS(child), .flags = 0),
+	METHOD(knows, ARGS(text)), /* whether the text is the secret of the configuration */
 	{ .name = "quit", .handler = on_quit },
 	{ 0 },
 };
@@ -229,7 +240,8 @@ static int on_configuration(struct devbus *bus, const void *values, void *userda
 {
 	struct probe *self = userdata;
 
-	(void)bus;
+	if (strcmp(((const struct configuration *)values)->mode, "refuse") == 0)
+		return devbus_config_refuse(bus, "mode refuse is not for this probe");
 	self->health.configuration = *(const struct configuration *)values;
 	self->health.configured++;
 	return 0;

@@ -20,7 +20,8 @@ struct own_settings {
 
 struct configuration {
 	uint32_t level;
-	char mode[16];
+	char mode[16]; /* "refuse": is refused */
+	char key[32]; /* a secret */
 };
 
 /* What the health method tells. */

@@ -21,12 +21,13 @@ ME = getpass.getuser()
 
 def own_writes(name):
     return {f"service/{name}/status", f"service/{name}/state/a", f"service/{name}/event/a", f"cloud/event/{name}/a",
-            f"service/bridge/echo/{name}"} | {f"service/{caller}/reply/1" for caller in NAMES}
+            f"service/bridge/echo/{name}", "service/config/call/secrets"} | {
+                f"service/{caller}/reply/{item}" for caller in NAMES for item in ("1", "secrets")}
 
 
 def own_reads(name):
     return {f"service/{name}/status", f"service/{name}/call/a", f"service/{name}/reply/1", f"cloud/command/{name}/a",
-            f"service/bridge/echoed/{name}", f"service/config/state/{name}"}
+            f"service/bridge/echoed/{name}", f"service/config/state/{name}", f"service/{name}/reply/secrets"}
 
 
 NAMES = ["sensor", "firmware", "config", "reboot", "bridge", "cli"]
@@ -43,7 +44,8 @@ MORE_WRITES = {"firmware": {"service/reboot/call/start"}, "reboot": {"service/fi
 MORE_READS = {"firmware": {"service/firmware/call/status"} | {f"service/{name}/status" for name in NAMES}, "reboot": {"service/reboot/call/start"}, "cli": CALLER_READS,
               "sensor": {"service/sensor/call/ping"}, "bridge": {topic for topic in UNIVERSE if re.match(
                   r"service/[^/]+/status$|service/bridge/raw|cloud/command/[^/]+/", topic)},
-              "monitor": set(UNIVERSE)}
+              "config": {"service/config/call/secrets"},
+              "monitor": {topic for topic in UNIVERSE if not topic.endswith("/reply/secrets")}}
 
 
 @pytest.fixture(scope="module")

@@ -62,16 +62,48 @@ void config_restart(void)
 	open_sections();
 }
 
-static int set(const struct order *order, const char *values)
+/* With an owner that takes everything. */
+static int keep(const char *section, int r)
+{
+	ck_assert_msg((r < 0) == (config_error.code[0] != '\0'), "%d: %s", r, config_error.code);
+	if (r > 0)
+		ck_assert_int_eq(section_keep(&sections->folders, sections_find(sections, section)), 0);
+	return r;
+}
+
+static int begin(const struct order *order, const char *values)
 {
 	struct devbus_json *patch = parse(values);
 
 	config_error = (struct devbus_error) { "", "" };
-	int r = sections_set(sections, order, patch, &config_error);
+	int r = change_set(sections, order, patch, &config_error);
 
-	ck_assert_msg((r < 0) == (config_error.code[0] != '\0'), "%d: %s", r, config_error.code);
 	devbus_json_free(patch);
 	return r;
+}
+
+static int set(const struct order *order, const char *values)
+{
+	return keep(order->section, begin(order, values));
+}
+
+int config_begin(const char *section, const char *values, const char *command)
+{
+	return begin(&(const struct order) { section, command, "cloud", NOW, -1 }, values);
+}
+
+int config_schema(const char *section, const char *text)
+{
+	struct devbus_json *schema = text ? parse(text) : NULL;
+	int r = sections_schema(sections, section, schema);
+
+	devbus_json_free(schema);
+	return r;
+}
+
+void config_own(const char *section)
+{
+	ck_assert_int_eq(config_schema(section, "{\"properties\":{},\"additionalProperties\":true}"), 1);
 }
 
 int config_set(const char *section, const char *values)
@@ -81,19 +113,20 @@ int config_set(const char *section, const char *values)
 
 int config_set_if(const char *section, const char *values, int64_t if_revision)
 {
-	return set(&(const struct order) { section, NULL, NOW, if_revision }, values);
+	return set(&(const struct order) { section, NULL, "cli", NOW, if_revision }, values);
 }
 
 int config_set_by(const char *section, const char *values, const char *command)
 {
-	return set(&(const struct order) { section, command, NOW, -1 }, values);
+	return set(&(const struct order) { section, command, "cloud", NOW, -1 }, values);
 }
 
 int config_rollback(const char *section, int64_t revision)
 {
 	config_error = (struct devbus_error) { "", "" };
-	return sections_rollback(
-		sections, &(const struct order) { section, NULL, NOW, -1 }, revision, &config_error);
+	return keep(
+		section, change_rollback(sections, &(const struct order) { section, NULL, "cli", NOW, -1 },
+				 revision, &config_error));
 }
 
 void config_assert(const char *section, const char *expected)
@@ -101,7 +134,7 @@ void config_assert(const char *section, const char *expected)
 	const struct section *found = sections_find(sections, section);
 
 	ck_assert_msg(found, "there is no section %s", section);
-	struct devbus_json *answer = answer_section(found);
+	struct devbus_json *answer = answer_state(sections, found);
 
 	assert_prints(answer, expected);
 	devbus_json_free(answer);

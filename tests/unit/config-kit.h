@@ -4,7 +4,7 @@
 #define DEVBUS_TEST_CONFIG_KIT_H
 
 #include "services/config/answers.h"
-#include "services/config/sections.h"
+#include "services/config/change.h"
 
 #include <devbus/error.h>
 
@@ -21,10 +21,15 @@ void config_tear_down(void);
 /* Closes and opens, as a new start of the service does. */
 void config_restart(void);
 
-/* Orders as a local call; @values is JSON text. What the order returned. */
+/* An owner of @section that allows any values; or one with this schema (NULL: it takes it back): what sections_schema() returned. */
+void config_own(const char *section);
+int config_schema(const char *section, const char *text);
+
+/* Orders as a local call, and the owner takes it; @values is JSON text. What the order returned. */
 int config_set(const char *section, const char *values);
 int config_set_if(const char *section, const char *values, int64_t if_revision);
 int config_set_by(const char *section, const char *values, const char *command);
+int config_begin(const char *section, const char *values, const char *command); /* the owner says nothing */
 int config_rollback(const char *section, int64_t revision);
 
 /* Ends the test unless the section prints as @expected: {"section":...,"revision":...,"values":...}. */

@@ -13,15 +13,6 @@
 	"{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\",\"minimum\":100},"                \
 	"\"name\":{\"type\":\"string\"}},\"required\":[\"ms\"]}"
 
-static int put_schema(const char *section, const char *text)
-{
-	struct devbus_json *schema = text ? parse(text) : NULL;
-	int r = sections_schema(sections, section, schema);
-
-	devbus_json_free(schema);
-	return r;
-}
-
 static void assert_refused(int r, const char *code, const char *message)
 {
 	ck_assert_int_lt(r, 0);
@@ -33,6 +24,7 @@ static void assert_refused(int r, const char *code, const char *message)
 
 START_TEST(patches_are_merged_and_counted)
 {
+	config_own("net");
 	ck_assert_int_eq(config_set("net", "{\"a\":1,\"b\":{\"c\":[1,2],\"d\":\"x\"}}"), 1);
 	ck_assert_int_eq(config_set("net", "{\"b\":{\"c\":[3],\"d\":null},\"e\":true}"), 1);
 	config_assert("net",
@@ -46,6 +38,9 @@ END_TEST
 
 START_TEST(sections_are_apart)
 {
+	config_own("b");
+	config_own("a");
+	config_own("c");
 	ck_assert_int_eq(config_set("b", "{\"x\":1}"), 1);
 	ck_assert_int_eq(config_set("a", "{\"x\":2}"), 1);
 	ck_assert_int_eq(config_set("c", "{\"x\":3}"), 1);
@@ -65,6 +60,7 @@ END_TEST
 
 START_TEST(what_stays_the_same_keeps_its_revision)
 {
+	config_own("net");
 	ck_assert_int_eq(config_set("net", "{\"a\":1,\"b\":2}"), 1);
 	ck_assert_int_eq(config_set("net", "{\"b\":2}"), 0);
 	ck_assert_int_eq(config_set("net", "{}"), 0);
@@ -75,6 +71,7 @@ END_TEST
 
 START_TEST(if_revision_lets_one_win)
 {
+	config_own("net");
 	ck_assert_int_eq(config_set_if("net", "{\"a\":1}", 0), 1);
 	ck_assert_int_eq(config_set_if("net", "{\"a\":2}", 1), 1);
 	assert_refused(config_set_if("net", "{\"a\":3}", 1), DEVBUS_E_REFUSED,
@@ -83,19 +80,29 @@ START_TEST(if_revision_lets_one_win)
 	assert_refused(config_set_if("net", "{\"a\":2}", 0), DEVBUS_E_REFUSED,
 		"Section net is at revision 2, not 0.");
 	config_assert("net", "{\"section\":\"net\",\"revision\":2,\"values\":{\"a\":2}}");
-	assert_refused(config_set_if("new", "{\"a\":3}", 7), DEVBUS_E_REFUSED,
-		"Section new is at revision 0, not 7.");
-	ck_assert_ptr_null(sections_find(sections, "new"));
 }
 END_TEST
 
 static const char *const wrong_names[] = { "", "Net", "a/b", "a+", "#", "..", "a.b", "schema", "\xc3\xa9",
 	"a0123456789012345678901234567890123456789012345678901234567890123" };
 
+START_TEST(a_section_without_an_owner_is_refused)
+{
+	assert_refused(config_set("net", "{\"a\":1}"), DEVBUS_E_NOT_FOUND,
+		"No service has a section \"net\"; get names those there are.");
+	ck_assert_ptr_null(sections_at(sections, 0));
+	config_own("net");
+	ck_assert_int_eq(config_set("net", "{\"a\":1}"), 1);
+	ck_assert_int_eq(config_schema("net", NULL), 1);
+	ck_assert_int_eq(config_set("net", "{\"a\":2}"), -ENOENT);
+	ck_assert_uint_eq(sections_find(sections, "net")->revision, 1);
+}
+END_TEST
+
 START_TEST(wrong_names_are_refused)
 {
-	ck_assert_int_eq(config_set(wrong_names[_i], "{\"a\":1}"), -EINVAL);
-	ck_assert_str_eq(config_error.code, DEVBUS_E_INVALID_ARGS);
+	ck_assert(!sections_name_valid(wrong_names[_i]));
+	ck_assert_int_eq(config_set(wrong_names[_i], "{\"a\":1}"), -ENOENT);
 	ck_assert_ptr_null(sections_at(sections, 0));
 }
 END_TEST
@@ -105,7 +112,8 @@ static const char *const not_objects[] = { "[]", "1", "null", "\"x\"", "true" };
 START_TEST(values_must_be_an_object)
 {
 	assert_refused(config_set("net", not_objects[_i]), DEVBUS_E_INVALID_ARGS, "values must be an object");
-	ck_assert_ptr_null(sections_find(sections, "net"));
+	config_own("net");
+	ck_assert_uint_eq(sections_find(sections, "net")->revision, 0);
 }
 END_TEST
 
@@ -113,6 +121,8 @@ START_TEST(values_are_bounded)
 {
 	static char text[LIMIT_SECTION_BYTES + 64];
 
+	config_own("net");
+	config_own("deep");
 	snprintf(text, sizeof text, "{\"a\":\"%*s\"}", LIMIT_SECTION_BYTES - 8, "");
 	ck_assert_int_eq(config_set("net", text), 1);
 	ck_assert_int_eq(config_set("net", "{\"b\":1}"), -EMSGSIZE);
@@ -134,16 +144,18 @@ START_TEST(sections_are_bounded_in_number)
 
 	for (int i = 0; i < LIMIT_SECTIONS; i++) {
 		snprintf(name, sizeof name, "s%d", i);
-		ck_assert_int_eq(config_set(name, "{\"a\":1}"), 1);
+		config_own(name);
 	}
-	ck_assert_int_eq(config_set("one-more", "{\"a\":1}"), -ENOSPC);
-	ck_assert_str_eq(config_error.code, DEVBUS_E_NO_SPACE);
+	ck_assert_int_eq(config_schema("one-more", "{}"), -ENOSPC);
 	ck_assert_int_eq(config_set("s7", "{\"a\":2}"), 1);
+	config_restart();
+	ck_assert_uint_eq(sections->count, LIMIT_SECTIONS);
 }
 END_TEST
 
 START_TEST(a_command_is_carried_out_once)
 {
+	config_own("net");
 	ck_assert_int_eq(config_set_by("net", "{\"a\":1}", "id-1"), 1);
 	ck_assert_int_eq(config_set_by("net", "{\"a\":2}", "id-2"), 1);
 	config_restart();
@@ -155,6 +167,7 @@ END_TEST
 /* "local" is an id as good as any. */
 START_TEST(a_command_is_not_taken_for_a_local_call)
 {
+	config_own("net");
 	ck_assert_int_eq(config_set("net", "{\"a\":1}"), 1);
 	ck_assert_int_eq(config_set_by("net", "{\"a\":2}", "local"), 1);
 	config_assert("net", "{\"section\":\"net\",\"revision\":2,\"values\":{\"a\":2}}");
@@ -165,14 +178,14 @@ END_TEST
 
 START_TEST(values_must_fit_the_schema)
 {
-	ck_assert_int_eq(put_schema("sensor", SCHEMA), 0);
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 1);
 	assert_refused(config_set("sensor", "{\"ms\":99}"), DEVBUS_E_INVALID_ARGS,
 		"ms is 99, below the minimum of 100");
 	assert_refused(config_set("sensor", "{\"name\":\"x\"}"), DEVBUS_E_INVALID_ARGS,
 		"the section lacks the member ms");
 	assert_refused(config_set("sensor", "{\"ms\":100,\"mz\":1}"), DEVBUS_E_INVALID_ARGS,
 		"mz is not a member of this section");
-	ck_assert_ptr_null(sections_find(sections, "sensor"));
+	ck_assert_uint_eq(sections_find(sections, "sensor")->revision, 0);
 	ck_assert_int_eq(config_set("sensor", "{\"ms\":100}"), 1);
 	/* the whole section is checked, not the patch */
 	assert_refused(config_set("sensor", "{\"ms\":null}"), DEVBUS_E_INVALID_ARGS,
@@ -181,37 +194,50 @@ START_TEST(values_must_fit_the_schema)
 }
 END_TEST
 
-START_TEST(a_schema_is_known_after_a_restart_until_it_is_taken_back)
+START_TEST(a_schema_is_known_after_a_restart)
 {
-	ck_assert_int_eq(put_schema("sensor", SCHEMA), 0);
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 1);
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 0);
 	config_restart();
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 0);
 	ck_assert_int_eq(config_set("sensor", "{\"ms\":1}"), -EINVAL);
-	ck_assert_int_eq(put_schema("sensor", NULL), 0);
-	ck_assert_int_eq(config_set("sensor", "{\"ms\":1}"), 1);
+	ck_assert_int_eq(config_schema("sensor", NULL), 0);
+	ck_assert_ptr_null(sections_find(sections, "sensor"));
 	config_restart();
-	ck_assert_int_eq(config_set("sensor", "{\"ms\":2}"), 1);
-	/* values that do not fit a new schema stay in force, and can be mended */
-	ck_assert_int_eq(put_schema("sensor", SCHEMA), 0);
+	ck_assert_ptr_null(sections_find(sections, "sensor"));
+}
+END_TEST
+
+START_TEST(values_that_do_not_fit_a_new_schema_stay_in_force)
+{
+	config_own("sensor");
+	ck_assert_int_eq(config_set("sensor", "{\"ms\":1}"), 1);
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 1);
+	ck_assert_ptr_nonnull(strstr(sections_problem(sections), "ms is 1"));
+	config_restart();
+	ck_assert_ptr_nonnull(strstr(sections_problem(sections), "ms is 1"));
+	config_assert("sensor", "{\"section\":\"sensor\",\"revision\":1,\"values\":{\"ms\":1}}");
 	ck_assert_int_eq(config_set("sensor", "{\"name\":\"x\"}"), -EINVAL);
 	ck_assert_int_eq(config_set("sensor", "{\"ms\":200}"), 1);
+	ck_assert_ptr_null(sections_problem(sections));
 }
 END_TEST
 
 START_TEST(a_schema_may_allow_other_members)
 {
-	ck_assert_int_eq(put_schema("free", "{\"properties\":{},\"additionalProperties\":true}"), 0);
+	ck_assert_int_eq(config_schema("free", "{\"properties\":{},\"additionalProperties\":true}"), 1);
 	ck_assert_int_eq(config_set("free", "{\"anything\":1}"), 1);
 }
 END_TEST
 
 START_TEST(a_schema_that_cannot_be_checked_closes_the_section)
 {
-	ck_assert_int_eq(put_schema("sensor", "{\"oneOf\":[]}"), -EINVAL);
+	ck_assert_int_eq(config_schema("sensor", "{\"oneOf\":[]}"), -EINVAL);
 	assert_refused(config_set("sensor", "{\"ms\":100}"), DEVBUS_E_INCOMPATIBLE,
 		"The schema of section sensor is of no use here: cannot check the word \"oneOf\"");
 	config_restart();
 	ck_assert_int_eq(config_set("sensor", "{\"ms\":100}"), -EINVAL);
-	ck_assert_int_eq(put_schema("sensor", SCHEMA), 0);
+	ck_assert_int_eq(config_schema("sensor", SCHEMA), 1);
 	ck_assert_int_eq(config_set("sensor", "{\"ms\":100}"), 1);
 }
 END_TEST
@@ -224,6 +250,9 @@ START_TEST(the_vendor_says_what_holds_until_it_is_set)
 	config_write("vendor/Not-A-Name.json", "{\"a\":1}");
 	config_write("vendor/readme.txt", "nothing");
 	config_restart();
+	/* nobody knows yet what of it is secret */
+	config_assert("net", "{\"section\":\"net\",\"revision\":0}");
+	config_own("net");
 	config_assert("net", "{\"section\":\"net\",\"revision\":0,\"values\":{\"a\":1,\"b\":2}}");
 	ck_assert_ptr_null(sections_at(sections, 1));
 	ck_assert_int_eq(config_set_if("net", "{\"a\":5}", 0), 1);
@@ -235,6 +264,7 @@ END_TEST
 
 START_TEST(rollback_is_a_new_revision)
 {
+	config_own("net");
 	config_set("net", "{\"a\":1}");
 	config_set("net", "{\"a\":2}");
 	config_set("net", "{\"a\":3}");
@@ -245,7 +275,8 @@ START_TEST(rollback_is_a_new_revision)
 	ck_assert_int_eq(config_rollback("net", 1), 0);
 	assert_refused(config_rollback("net", 9), DEVBUS_E_NOT_FOUND,
 		"Revision 9 of section net is not kept; history names those that are.");
-	assert_refused(config_rollback("other", -1), DEVBUS_E_NOT_FOUND, "There is no section \"other\".");
+	assert_refused(config_rollback("other", -1), DEVBUS_E_NOT_FOUND,
+		"No service has a section \"other\"; get names those there are.");
 	config_restart();
 	config_assert("net", "{\"section\":\"net\",\"revision\":5,\"values\":{\"a\":1}}");
 }
@@ -253,9 +284,10 @@ END_TEST
 
 START_TEST(rollback_must_fit_the_schema_too)
 {
+	config_own("sensor");
 	config_set("sensor", "{\"ms\":1}");
 	config_set("sensor", "{\"ms\":100}");
-	put_schema("sensor", SCHEMA);
+	config_schema("sensor", SCHEMA);
 	assert_refused(
 		config_rollback("sensor", -1), DEVBUS_E_INVALID_ARGS, "ms is 1, below the minimum of 100");
 	ck_assert_uint_eq(sections_find(sections, "sensor")->revision, 2);
@@ -264,17 +296,18 @@ END_TEST
 
 START_TEST(history_says_who_when_and_what)
 {
+	config_own("net");
 	config_set_by("net", "{\"a\":1}", "id-1");
 	config_set("net", "{\"a\":2}");
 	config_rollback("net", -1);
 	struct devbus_json *answer = answer_history(sections, sections_find(sections, "net"));
 
 	assert_prints(answer, "{\"changes\":[{\"rollback_to\":1,\"time\":\"" NOW
-			      "\",\"command\":\"(local)\",\"revision\":3,"
+			      "\",\"by\":\"cli\",\"command\":\"(local)\",\"revision\":3,"
 			      "\"section\":\"net\"},{\"patch\":{\"a\":2},\"time\":\"" NOW
-			      "\",\"command\":\"(local)\",\"revision\":2,"
+			      "\",\"by\":\"cli\",\"command\":\"(local)\",\"revision\":2,"
 			      "\"section\":\"net\"},{\"patch\":{\"a\":1},\"time\":\"" NOW
-			      "\",\"command\":\"id-1\",\"revision\":1,"
+			      "\",\"by\":\"cloud\",\"command\":\"id-1\",\"revision\":1,"
 			      "\"section\":\"net\"}],\"truncated\":false}");
 	devbus_json_free(answer);
 	answer = answer_history(sections, NULL);
@@ -287,6 +320,7 @@ START_TEST(history_is_bounded)
 {
 	char values[32];
 
+	config_own("net");
 	for (int i = 1; i <= HISTORY_MAX + 10; i++) {
 		snprintf(values, sizeof values, "{\"a\":%d}", i);
 		ck_assert_int_eq(config_set("net", values), 1);
@@ -315,6 +349,7 @@ START_TEST(answers_are_bounded)
 		char name[24];
 
 		snprintf(name, sizeof name, "s%d", i);
+		config_own(name);
 		ck_assert_int_eq(config_set(name, text), 1);
 	}
 	ck_assert_int_eq(answer_all(sections, &answer), -EMSGSIZE);
@@ -336,6 +371,7 @@ int main(void)
 	tcase_add_test(tests, sections_are_apart);
 	tcase_add_test(tests, what_stays_the_same_keeps_its_revision);
 	tcase_add_test(tests, if_revision_lets_one_win);
+	tcase_add_test(tests, a_section_without_an_owner_is_refused);
 	tcase_add_loop_test(tests, wrong_names_are_refused, 0, LENGTH(wrong_names));
 	tcase_add_loop_test(tests, values_must_be_an_object, 0, LENGTH(not_objects));
 	tcase_add_test(tests, values_are_bounded);
@@ -343,7 +379,8 @@ int main(void)
 	tcase_add_test(tests, a_command_is_carried_out_once);
 	tcase_add_test(tests, a_command_is_not_taken_for_a_local_call);
 	tcase_add_test(tests, values_must_fit_the_schema);
-	tcase_add_test(tests, a_schema_is_known_after_a_restart_until_it_is_taken_back);
+	tcase_add_test(tests, a_schema_is_known_after_a_restart);
+	tcase_add_test(tests, values_that_do_not_fit_a_new_schema_stay_in_force);
 	tcase_add_test(tests, a_schema_may_allow_other_members);
 	tcase_add_test(tests, a_schema_that_cannot_be_checked_closes_the_section);
 	tcase_add_test(tests, the_vendor_says_what_holds_until_it_is_set);
