@@ -31,12 +31,34 @@ static bool is_place(const struct devbus_json *values, const char *name)
 	return text && strcmp(text, CONFIG_PLACEHOLDER) == 0;
 }
 
+/* The field is a map, the members of which may have secrets of their own. */
+static bool is_map(const struct devbus_field *field)
+{
+	return field->type == DEVBUS_FIELD_JSON && field->each && !(field->flags & DEVBUS_SECRET);
+}
+
 bool config_has_places(const struct devbus_field *fields, const struct devbus_json *values)
 {
-	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1))
-		if (is_place(values, field->name))
+	for (const struct devbus_field *field = fields; field && field->name; field++) {
+		const struct devbus_json *map = is_map(field) ? devbus_json_get(values, field->name) : NULL;
+
+		if (field->flags & DEVBUS_SECRET && is_place(values, field->name))
 			return true;
+		for (const struct devbus_json *i = devbus_json_first(map); i; i = devbus_json_next(i))
+			if (config_has_places(field->each, i))
+				return true;
+	}
 	return false;
+}
+
+static int fill_place(struct devbus_json *values, const char *name, const struct devbus_json *secret)
+{
+	if (!is_place(values, name))
+		return 0;
+	if (secret)
+		return devbus_json_set(values, name, devbus_json_copy(secret));
+	devbus_json_remove(values, name);
+	return 0;
 }
 
 int config_fill_places(
@@ -44,19 +66,16 @@ int config_fill_places(
 {
 	int r = 0;
 
-	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1)) {
+	for (const struct devbus_field *field = fields; r == 0 && field && field->name; field++) {
 		const struct devbus_json *secret = devbus_json_get(secrets, field->name);
+		struct devbus_json *map = is_map(field) ? devbus_json_get(values, field->name) : NULL;
 
-		if (!is_place(values, field->name))
-			continue;
-		if (secret)
-			r = devbus_json_set(values, field->name, devbus_json_copy(secret));
-		else
-			devbus_json_remove(values, field->name);
-		if (r < 0)
-			return r;
+		if (field->flags & DEVBUS_SECRET)
+			r = fill_place(values, field->name, secret);
+		for (struct devbus_json *i = devbus_json_first(map); r == 0 && i; i = devbus_json_next(i))
+			r = config_fill_places(field->each, i, devbus_json_get(secret, devbus_json_name(i)));
 	}
-	return 0;
+	return r;
 }
 
 /* ---- credentials */

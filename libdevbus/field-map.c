@@ -54,6 +54,16 @@ int field_map_check(
 	return r;
 }
 
+void field_map_strip(const struct devbus_field *field, struct devbus_json *json)
+{
+	for (struct devbus_json *i = devbus_json_first(json); i; i = devbus_json_next(i))
+		for (const struct devbus_field *inner = field->each; inner->name; inner++)
+			if (inner->flags & DEVBUS_SECRET)
+				devbus_json_remove(i, inner->name);
+			else if (inner->each)
+				field_map_strip(inner, devbus_json_get(i, inner->name));
+}
+
 static int describe_names(const struct devbus_field *field, struct devbus_json *schema)
 {
 	char pattern[32];

@@ -188,8 +188,12 @@ static int read_json(const struct devbus_field *field, const struct devbus_json 
 static int write_json(const struct devbus_field *field, const void *member, struct devbus_json **ret_json)
 {
 	const struct devbus_json *json = *(struct devbus_json *const *)member;
-	(void)field;
-	return json ? copy_json(json, ret_json) : field_made(devbus_json_new_null(), ret_json);
+	if (!json)
+		return field_made(devbus_json_new_null(), ret_json);
+	const int r = copy_json(json, ret_json);
+	if (r == 0 && field->each)
+		field_map_strip(field, *ret_json);
+	return r;
 }
 
 static int json_from_text(const struct devbus_field *field, const char *text, struct devbus_json **ret_json,

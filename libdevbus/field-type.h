@@ -73,6 +73,8 @@ int field_check_bounds(const struct devbus_field *field, struct field_bounds bou
 /* For fields with a table of their members (field->each): 0, -EINVAL or -ENOMEM. */
 int field_map_check(
 	const struct devbus_field *field, const struct devbus_json *json, struct devbus_error *ret_error);
+/* Takes the secrets out of a map. */
+void field_map_strip(const struct devbus_field *field, struct devbus_json *json);
 int field_map_describe(const struct devbus_field *field, struct devbus_json *schema);
 
 /*

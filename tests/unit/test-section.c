@@ -326,6 +326,44 @@ START_TEST(test_a_secret_is_asked_for)
 }
 END_TEST
 
+struct port {
+	char pin[8];
+};
+static const struct devbus_field port_fields[] = { DEVBUS_FIELD(struct port, pin, .flags = DEVBUS_SECRET),
+	{ 0 } };
+struct ports {
+	struct devbus_json *ports;
+};
+static const struct devbus_field ports_fields[] = {
+	DEVBUS_FIELD(struct ports, ports, .each = port_fields, .each_size = sizeof(struct port)), { 0 }
+};
+
+static int on_ports(struct devbus *bus, const void *values, void *userdata)
+{
+	char *text = devbus_json_print(((const struct ports *)values)->ports);
+
+	(void)bus;
+	snprintf(userdata, 64, "%s", text ? text : "");
+	free(text);
+	return 0;
+}
+
+START_TEST(test_secrets_in_a_map)
+{
+	char ports[64];
+
+	kit_open(0);
+	ck_assert_int_eq(devbus_config(kit.bus, ports_fields, sizeof(struct ports), on_ports, ports), 0);
+	ck_assert_int_eq(devbus_ready(kit.bus), 0);
+	kit_connect();
+	section("{\"revision\":4,\"values\":{\"ports\":{\"a\":{\"pin\":\"***\"},\"b\":{}}}}");
+	kit_settle();
+	answer_secrets("{\"result\":{\"revision\":4,\"values\":{\"ports\":{\"a\":{\"pin\":\"123\"}}}}}");
+	ck_assert_str_eq(ports, "{\"a\":{\"pin\":\"123\"},\"b\":{}}");
+	ck_assert_ptr_null(strstr(report()->payload, "123"));
+}
+END_TEST
+
 START_TEST(test_secrets_of_another_revision_or_none)
 {
 	start();
@@ -425,6 +463,7 @@ int main(void)
 	tcase_add_test(all, test_the_service_refuses);
 	tcase_add_loop_test(all, test_not_a_section, 0, LENGTH(not_sections));
 	tcase_add_test(all, test_a_secret_is_asked_for);
+	tcase_add_test(all, test_secrets_in_a_map);
 	tcase_add_test(all, test_secrets_of_another_revision_or_none);
 	tcase_add_test(all, test_a_newer_section_while_secrets_are_asked_for);
 	tcase_add_test(all, test_secrets_are_kept_for_the_owner_alone);
