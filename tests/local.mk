@@ -239,6 +239,20 @@ system_tests = \
 	%D%/system/test_recipes.py \
 	%D%/system/test_sensors.py \
 	%D%/system/test_robot_suites.py
+# With a real RAUC; they say what they miss where it is not installed.
+rauc_tests = %D%/rauc/test_rauc.py
+EXTRA_DIST += $(rauc_tests) \
+	%D%/rauc/bootloader.sh \
+	%D%/rauc/bundles.py \
+	%D%/rauc/pause.sh \
+	%D%/rauc/rauc_kit.py \
+	%D%/rauc/signer.ext
+TESTS += $(rauc_tests)
+
+.PHONY: check-rauc
+check-rauc: all $(check_PROGRAMS)
+	@$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(rauc_tests)'
+
 fault_tests = \
 	%D%/faults/test_accounting.py \
 	%D%/faults/test_commands_under_faults.py \

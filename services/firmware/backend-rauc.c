@@ -7,7 +7,7 @@
  *
  *	its slot status keeps "ok" and the old version after a crash in the middle	the version that runs is read from the running system
  *	when it dies it sends no Completed						its name on D-Bus goes away
- *	a second installation is refused with an error without a code of its own	Operation is read first, and waited for
+ *	while it installs it refuses whatever it is asked, with an error without a code	each job waits until Operation is idle
  *	Completed(0) says that all went well, not that the slot will boot		GetPrimary must name the slot
  */
 #include "backend.h"
@@ -29,9 +29,10 @@ struct rauc {
 	struct rauc_client *client; /* NULL: not connected */
 	struct devbus_timer *timer; /* of the job */
 	uint32_t polls_left; /* for RAUC to be free */
-	bool at_work; /* a job is under way */
+	void (*job)(struct rauc *rauc); /* begins it, once RAUC is free; NULL: none */
 	bool installing; /* RAUC was told to install: Completed, or the end of RAUC, follows */
-	char path[PATH_MAX], slot[SLOT_SIZE]; /* of `install` */
+	char path[PATH_MAX], slot[SLOT_SIZE]; /* of the job */
+	const char *mark;
 };
 
 static struct rauc *self(struct backend *backend)
@@ -46,7 +47,8 @@ static void clean(struct rauc *rauc)
 	rauc_client_forget(rauc->client);
 	devbus_timer_stop(rauc->timer);
 	rauc->timer = NULL;
-	rauc->at_work = rauc->installing = false;
+	rauc->job = NULL;
+	rauc->installing = false;
 }
 
 static void succeed(struct rauc *rauc)
@@ -61,34 +63,19 @@ static void fail(struct rauc *rauc, const char *code, const char *what, const ch
 	backend_finish(&rauc->base, code, "%s: %s", what, why);
 }
 
-/* RAUC's errors are sentences; these of them mean something for the one who sent the update. */
-static const struct {
-	const char *words, *code;
-} meanings[] = {
-	{ "signature", DEVBUS_E_SIGNATURE },
-	{ "certificate", DEVBUS_E_SIGNATURE },
-	{ "Compatible mismatch", DEVBUS_E_INCOMPATIBLE },
-	{ "No space left", DEVBUS_E_NO_SPACE },
-	{ "checksum", DEVBUS_E_CHECKSUM },
-	{ "Bundle rejected", DEVBUS_E_REFUSED },
-};
+static void wait_until_free(struct rauc *rauc);
 
-static const char *code_of(const char *sentence)
-{
-	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
-		if (strstr(sentence, meanings[i].words))
-			return meanings[i].code;
-	return DEVBUS_E_IO_ERROR;
-}
-
-/* Whether @answer is an error; the job has then failed. */
+/* Whether @answer is an error; the job has then failed, or waits. */
 static bool failed(struct rauc *rauc, sd_bus_message *answer, const char *what)
 {
 	const sd_bus_error *error = sd_bus_message_get_error(answer);
 	if (!error)
 		return false;
 	const char *why = error->message ? error->message : error->name;
-	fail(rauc, code_of(why), what, why);
+	if (rauc_says_busy(why))
+		wait_until_free(rauc);
+	else
+		fail(rauc, rauc_error_code(why), what, why);
 	return true;
 }
 
@@ -107,10 +94,8 @@ static void check_asked(struct rauc *rauc, int r, const char *what)
 #define ASK(rauc, handler, method, ...)                                                                      \
 	check_asked((rauc), rauc_client_call((rauc)->client, (handler), (method), __VA_ARGS__), (method))
 
-static void get(struct rauc *rauc, rauc_client_handler *handler, const char *property)
-{
-	check_asked(rauc, rauc_client_get(rauc->client, handler, property), property);
-}
+#define GET(rauc, handler, property)                                                                         \
+	check_asked((rauc), rauc_client_get((rauc)->client, (handler), (property)), (property))
 
 static void start_timer(struct rauc *rauc, uint32_t delay_ms, devbus_timer_handler *handler)
 {
@@ -119,6 +104,48 @@ static void start_timer(struct rauc *rauc, uint32_t delay_ms, devbus_timer_handl
 	int r = devbus_after(rauc->base.host->bus, delay_ms, handler, rauc, &rauc->timer);
 	if (r < 0)
 		fail(rauc, DEVBUS_E_INTERNAL, "timer", strerror(-r));
+}
+
+/* ---- RAUC does one thing at a time, and others use it too */
+
+static void see_whether_free(struct rauc *rauc);
+
+static void on_poll(struct devbus *bus, void *userdata)
+{
+	struct rauc *rauc = userdata;
+	(void)bus;
+	rauc->timer = NULL;
+	see_whether_free(rauc);
+}
+
+static void wait_until_free(struct rauc *rauc)
+{
+	if (rauc->polls_left == 0) {
+		fail(rauc, DEVBUS_E_BUSY, "RAUC", "it is busy with another installation");
+		return;
+	}
+	rauc->polls_left--;
+	rauc->base.host->progress(rauc->base.host->userdata, -1, "waiting for another installation to end");
+	start_timer(rauc, POLL_MS, on_poll);
+}
+
+static void on_operation(void *userdata, sd_bus_message *answer)
+{
+	struct rauc *rauc = userdata;
+	const char *operation;
+	if (failed(rauc, answer, "Operation"))
+		return;
+	if (sd_bus_message_read(answer, "v", "s", &operation) < 0)
+		misunderstood(rauc, "Operation");
+	else if (strcmp(operation, "idle") == 0)
+		rauc->job(rauc);
+	else
+		wait_until_free(rauc);
+}
+
+static void see_whether_free(struct rauc *rauc)
+{
+	GET(rauc, on_operation, "Operation");
 }
 
 /* ---- look */
@@ -166,9 +193,7 @@ static void on_info(void *userdata, sd_bus_message *answer)
 	}
 }
 
-/* ---- install: wait until RAUC is free, begin, wait for Completed, see that the slot is the one that boots next */
-
-static void see_whether_free(struct rauc *rauc);
+/* ---- install: begin, wait for Completed, see that the slot is the one that boots next */
 
 static void on_primary(void *userdata, sd_bus_message *answer)
 {
@@ -193,7 +218,7 @@ static void on_last_error(void *userdata, sd_bus_message *answer)
 	if (sd_bus_message_read(answer, "v", "s", &why) < 0)
 		misunderstood(rauc, "LastError");
 	else
-		fail(rauc, code_of(why), "RAUC", *why ? why : "the installation failed");
+		fail(rauc, rauc_error_code(why), "RAUC", *why ? why : "the installation failed");
 }
 
 static void on_completed(void *userdata, int result)
@@ -205,7 +230,7 @@ static void on_completed(void *userdata, int result)
 	if (result == 0)
 		ASK(rauc, on_primary, "GetPrimary", NULL);
 	else
-		get(rauc, on_last_error, "LastError");
+		GET(rauc, on_last_error, "LastError");
 }
 
 static void on_late(struct devbus *bus, void *userdata)
@@ -219,56 +244,18 @@ static void on_late(struct devbus *bus, void *userdata)
 static void on_begun(void *userdata, sd_bus_message *answer)
 {
 	struct rauc *rauc = userdata;
-	const sd_bus_error *error = sd_bus_message_get_error(answer);
-	if (!error)
+	if (!sd_bus_message_get_error(answer))
 		return;
 	rauc->installing = false;
-	/* Somebody was faster: as of 1.8 the error has no name to know it by. */
-	if (error->message && strstr(error->message, "Already processing"))
-		see_whether_free(rauc);
-	else
-		failed(rauc, answer, "InstallBundle");
+	failed(rauc, answer, "InstallBundle");
 }
 
-static void begin(struct rauc *rauc)
+static void begin_install(struct rauc *rauc)
 {
 	rauc->installing = true; /* Completed may come before the answer */
 	start_timer(rauc, rauc->settings->install_timeout_s * UINT32_C(1000), on_late);
 	if (rauc->installing)
 		ASK(rauc, on_begun, "InstallBundle", "sa{sv}", rauc->path, 0);
-}
-
-static void on_poll(struct devbus *bus, void *userdata)
-{
-	struct rauc *rauc = userdata;
-	(void)bus;
-	rauc->timer = NULL;
-	see_whether_free(rauc);
-}
-
-static void on_operation(void *userdata, sd_bus_message *answer)
-{
-	struct rauc *rauc = userdata;
-	const char *operation;
-	if (failed(rauc, answer, "Operation"))
-		return;
-	if (sd_bus_message_read(answer, "v", "s", &operation) < 0) {
-		misunderstood(rauc, "Operation");
-	} else if (strcmp(operation, "idle") == 0) {
-		begin(rauc);
-	} else if (rauc->polls_left == 0) {
-		fail(rauc, DEVBUS_E_BUSY, "RAUC is busy with another installation", operation);
-	} else {
-		rauc->polls_left--;
-		rauc->base.host->progress(
-			rauc->base.host->userdata, -1, "waiting for another installation to end");
-		start_timer(rauc, POLL_MS, on_poll);
-	}
-}
-
-static void see_whether_free(struct rauc *rauc)
-{
-	get(rauc, on_operation, "Operation");
 }
 
 /* ---- marks */
@@ -292,8 +279,7 @@ static void on_progress(void *userdata, int percent, const char *step)
 static void on_gone(void *userdata, bool connection_lost, const char *why)
 {
 	struct rauc *rauc = userdata;
-	bool at_work = connection_lost ? rauc->at_work : rauc->installing;
-	if (at_work)
+	if (rauc->job && (connection_lost || rauc->installing))
 		fail(rauc, DEVBUS_E_IO_ERROR,
 			rauc->installing
 				? "in the middle of the installation; the slot that runs is untouched"
@@ -311,60 +297,73 @@ static const struct rauc_client_events client_events = {
 	.gone = on_gone,
 };
 
-/* Whether the job can begin; if not, it has failed. */
-static bool begin_job(struct backend *backend)
+static void start_job(struct backend *backend, void (*job)(struct rauc *rauc))
 {
 	struct rauc *rauc = self(backend);
-	int r = 0;
-	if (!rauc->client)
-		r = rauc_client_open(backend->host->bus, &client_events, rauc, &rauc->client);
-	rauc->at_work = true;
+	int r = rauc->client ? 0 : rauc_client_open(backend->host->bus, &client_events, rauc, &rauc->client);
+	rauc->job = job;
+	rauc->polls_left = rauc->settings->install_timeout_s * UINT32_C(1000) / POLL_MS;
 	if (r < 0)
 		fail(rauc, DEVBUS_E_IO_ERROR, "the system's D-Bus", strerror(-r));
-	return r == 0;
+	else
+		see_whether_free(rauc);
 }
 
 /* ---- the jobs */
 
+static void begin_look(struct rauc *rauc)
+{
+	ASK(rauc, on_slots, "GetSlotStatus", NULL);
+}
+
+static void begin_check(struct rauc *rauc)
+{
+	ASK(rauc, on_info, "Info", "s", rauc->path);
+}
+
+static void begin_mark(struct rauc *rauc)
+{
+	ASK(rauc, on_marked, "Mark", "ss", rauc->mark, rauc->slot);
+}
+
 static void rauc_look(struct backend *backend)
 {
-	if (begin_job(backend))
-		ASK(self(backend), on_slots, "GetSlotStatus", NULL);
+	start_job(backend, begin_look);
 }
 
 static void rauc_check(struct backend *backend, const char *path)
 {
-	if (begin_job(backend))
-		ASK(self(backend), on_info, "Info", "s", path);
+	snprintf(self(backend)->path, sizeof(self(backend)->path), "%s", path);
+	start_job(backend, begin_check);
 }
 
 static void rauc_install(struct backend *backend, const char *path, const char *slot)
 {
-	struct rauc *rauc = self(backend);
-	if (!begin_job(backend))
-		return;
-	snprintf(rauc->path, sizeof(rauc->path), "%s", path);
-	snprintf(rauc->slot, sizeof(rauc->slot), "%s", slot);
-	rauc->polls_left = rauc->settings->install_timeout_s * UINT32_C(1000) / POLL_MS;
-	see_whether_free(rauc);
+	snprintf(self(backend)->path, sizeof(self(backend)->path), "%s", path);
+	snprintf(self(backend)->slot, sizeof(self(backend)->slot), "%s", slot);
+	start_job(backend, begin_install);
+}
+
+static void mark(struct backend *backend, const char *state, const char *slot)
+{
+	self(backend)->mark = state;
+	snprintf(self(backend)->slot, sizeof(self(backend)->slot), "%s", slot);
+	start_job(backend, begin_mark);
 }
 
 static void rauc_activate(struct backend *backend, const char *slot)
 {
-	if (begin_job(backend))
-		ASK(self(backend), on_marked, "Mark", "ss", "active", slot);
+	mark(backend, "active", slot);
 }
 
 static void rauc_mark_good(struct backend *backend, const char *slot)
 {
-	if (begin_job(backend))
-		ASK(self(backend), on_marked, "Mark", "ss", "good", slot);
+	mark(backend, "good", slot);
 }
 
 static void rauc_mark_bad(struct backend *backend, const char *slot)
 {
-	if (begin_job(backend))
-		ASK(self(backend), on_marked, "Mark", "ss", "bad", slot);
+	mark(backend, "bad", slot);
 }
 
 static int rauc_open(const struct firmware_settings *settings, const struct backend_host *host,

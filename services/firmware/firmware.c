@@ -43,7 +43,7 @@ static void tell(void *userdata, const struct machine_progress *progress)
 	if (!progress)
 		devbus_log(DEVBUS_LOG_INFO, "update to %s: %s", record->version, step);
 	answer_local(firmware);
-	if (!firmware->request || machine_state(firmware->machine) == STATE_ACCEPTED)
+	if (!firmware->request || (!progress && machine_state(firmware->machine) == STATE_ACCEPTED))
 		return; /* of the latter the library has told */
 	if (!progress)
 		devbus_progress(firmware->request, -1, step, "version %s", record->version);

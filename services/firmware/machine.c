@@ -84,8 +84,9 @@ void machine_fail(struct machine *machine, const char *code, const char *format,
 	va_end(args);
 	record_set_error(&machine->record, code, "%s", message);
 	enum state state = machine_state(machine);
+	/* A failed installation too may have changed what boots next: RAUC does that in the same breath. */
 	machine_enter(machine,
-		state < STATE_INSTALLED || state == STATE_ROLLING_BACK ? STATE_FAILED : STATE_ROLLING_BACK);
+		state < STATE_INSTALLING || state == STATE_ROLLING_BACK ? STATE_FAILED : STATE_ROLLING_BACK);
 }
 
 /* ---- jobs of the backend */

@@ -130,6 +130,34 @@ int rauc_client_get(struct rauc_client *client, rauc_client_handler *handler, co
 	return asked(client, handler, r);
 }
 
+/* ---- errors */
+
+/* RAUC's errors are sentences; these of them mean something for the one who sent the update. */
+static const struct {
+	const char *words, *code;
+} meanings[] = {
+	{ "signature", DEVBUS_E_SIGNATURE },
+	{ "rauc info error", DEVBUS_E_SIGNATURE }, /* all that Info says, as of 1.8 */
+	{ "certificate", DEVBUS_E_SIGNATURE },
+	{ "Compatible mismatch", DEVBUS_E_INCOMPATIBLE },
+	{ "No space left", DEVBUS_E_NO_SPACE },
+	{ "checksum", DEVBUS_E_CHECKSUM },
+	{ "Bundle rejected", DEVBUS_E_REFUSED },
+};
+
+const char *rauc_error_code(const char *sentence)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (strstr(sentence, meanings[i].words))
+			return meanings[i].code;
+	return DEVBUS_E_IO_ERROR;
+}
+
+bool rauc_says_busy(const char *sentence)
+{
+	return strstr(sentence, "rocessing a different method") != NULL;
+}
+
 /* ---- open and free */
 
 static int listen(struct rauc_client *client)

@@ -32,4 +32,9 @@ int rauc_client_get(struct rauc_client *client, rauc_client_handler *handler, co
 /* The answer to the last question is not wanted any more. NULL is fine. */
 void rauc_client_forget(struct rauc_client *client);
 
+/* As of RAUC 1.8 errors have no names to know them by, only sentences: the code word for the one who sent the update, ... */
+const char *rauc_error_code(const char *sentence);
+/* ... and whether it says no more than that it is doing something else. */
+bool rauc_says_busy(const char *sentence);
+
 #endif
