@@ -13,7 +13,7 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/%D%/integration/run-pytest
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(abs_srcdir)'; export srcdir; builddir='$(abs_builddir)'; export builddir; \
 	PYTHON3='$(PYTHON3)'; export PYTHON3; MOSQUITTO='$(MOSQUITTO)'; export MOSQUITTO; CC='$(CC)'; export CC; \
-	DEVBUS_CFLAGS='$(devbus_cflags)'; export DEVBUS_CFLAGS;
+	DEVBUS_CFLAGS='$(devbus_cflags)'; export DEVBUS_CFLAGS; CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT;
 
 # ---- unit tests of modules, and of the library over a fake link and clock
 
