@@ -290,7 +290,7 @@ static void on_published(void *userdata, uint32_t token, int reason)
 {
 	struct devbus *bus = userdata;
 
-	outbox_acknowledge(bus->outbox, token, reason);
+	durable_told(bus, outbox_acknowledge(bus->outbox, token, reason));
 	echo_ask_reliable(bus);
 	subscriptions_ask(bus);
 	durable_send(bus); /* there may be room in memory for what waits on disk */

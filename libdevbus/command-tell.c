@@ -159,7 +159,7 @@ void command_reject(struct devbus *bus, const char *command, const char *id, con
 	if (event_topic(bus, command, topic) < 0 || envelope_event_write(&event, &object) < 0)
 		return;
 	durable_commit(bus);
-	if (durable_publish(bus, OUTBOX_COMMAND, topic, object) == 0)
+	if (durable_publish(bus, OUTBOX_COMMAND, topic, object, 0) == 0)
 		return;
 	text = print_event(bus, &event);
 	if (text)

@@ -141,8 +141,16 @@ static int write_one(struct devbus *bus, const struct store_event *event)
 	return r;
 }
 
-int durable_publish(
-	struct devbus *bus, enum outbox_class class, const char *topic, struct devbus_json *object)
+void durable_told(struct devbus *bus, uint64_t dropped)
+{
+	int r = bus->durable ? store_events_told(bus->store, dropped) : 0;
+
+	if (r < 0)
+		log_warning("what was told of lost events is told again after a restart: %s", strerror(-r));
+}
+
+int durable_publish(struct devbus *bus, enum outbox_class class, const char *topic,
+	struct devbus_json *object, uint64_t dropped)
 {
 	struct durable *durable = bus->durable;
 	bool batched = durable->batch_open && class != OUTBOX_COMMAND; /* which waits for no batch */
@@ -151,6 +159,7 @@ int durable_publish(
 		.class = class,
 		.wall_ms = bus_clock_unsynced(bus) ? INT64_MAX : bus_wall_ms(bus),
 		.topic = topic,
+		.dropped = dropped,
 	};
 	char *payload;
 	int r = devbus_json_set(object, "stream", devbus_json_new_string(store_stream(bus->store)));

@@ -184,11 +184,12 @@ static bool refused_for_ever(int reason)
 static void give_up(struct devbus *bus, uint64_t seq)
 {
 	struct store_size forgotten = { 0, 0 };
+	uint64_t told = 0;
 
-	if (store_events_remove(bus->store, seq, &forgotten) < 0)
+	if (store_events_remove(bus->store, seq, &forgotten, &told) < 0)
 		return; /* refused again at the next connect, unless a token goes past it */
 	bus->stats.events_dropped += forgotten.count;
-	outbox_give_back_dropped(bus->outbox, true, forgotten.count);
+	outbox_give_back_dropped(bus->outbox, true, forgotten.count + told);
 	shrink_window(bus->durable, &forgotten);
 }
 
@@ -362,6 +363,7 @@ int durable_new(struct devbus *bus)
 	if (!durable)
 		return -ENOMEM;
 	bus->durable = durable;
+	outbox_give_back_dropped(bus->outbox, true, store_events_untold(bus->store));
 	durable->retry_ms = RETRY_MS;
 	r = loop_timer_new(bus->loop, again_due, bus, &durable->again);
 	if (r == 0)

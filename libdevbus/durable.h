@@ -54,12 +54,15 @@ int durable_new(struct devbus *bus);
 void durable_free(struct devbus *bus);
 
 /*
- * Adds `stream` and `seq` to @object (taken, also on failure) and writes it to disk, or to the batch that is open. When the
+ * Adds `stream` and `seq` to @object (taken, also on failure), which tells of @dropped earlier ones, and writes it to disk, or to the batch that is open. When the
  * outbox is full, the oldest events of a class that is not above @class make room. 0, -EMSGSIZE, -E2BIG (the batch is full),
  * -ENOBUFS or a negative errno of the store.
  */
-int durable_publish(
-	struct devbus *bus, enum outbox_class class, const char *topic, struct devbus_json *object);
+int durable_publish(struct devbus *bus, enum outbox_class class, const char *topic,
+	struct devbus_json *object, uint64_t dropped);
+
+/* What was said of losses is with the broker, by an event that is not stored. */
+void durable_told(struct devbus *bus, uint64_t dropped);
 
 /* Makes room for @bytes more, by the rule above. 0, -ENOBUFS or a negative errno of the store. */
 int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes);

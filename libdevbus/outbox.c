@@ -286,19 +286,24 @@ void outbox_send(struct outbox *outbox, struct link *link)
 			;
 }
 
-void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
+uint64_t outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 {
+	uint64_t told;
+
 	for (struct entry **link = &outbox->sent.first; *link; link = &(*link)->next) {
 		struct entry *entry = *link;
 
 		if (entry->token != token)
 			continue;
 		list_take(&outbox->sent, link);
+		told = entry->queued.cloud ? entry->queued.dropped : 0;
 		outbox->in_flight--;
 		if (counts_for_bridge(entry))
 			bridge_window_acknowledged(&outbox->window, entry->bytes);
 		if (reason >= REFUSED) {
 			outbox->stats->messages_refused++;
+			outbox->dropped[entry->queued.cloud] += entry->queued.dropped;
+			told = 0;
 			log_warning("the broker refuses what we publish on %s (reason 0x%02x)%s",
 				entry->queued.message.topic, (unsigned)reason,
 				reason == NOT_AUTHORIZED ? ": see its ACL" : "");
@@ -306,8 +311,9 @@ void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 		if (entry->queued.acknowledged)
 			entry->queued.acknowledged(reason, entry->queued.userdata);
 		entry_free(outbox, entry);
-		return;
+		return told;
 	}
+	return 0;
 }
 
 /* ---- losing the connection */

@@ -49,8 +49,11 @@ void outbox_send(struct outbox *outbox, struct link *link);
 /* Takes the one with @userdata back that still waits, of those that are control; it was not sent, and @acknowledged is not called. */
 void outbox_withdraw(struct outbox *outbox, const void *userdata);
 
-/* The broker has acknowledged @token with an MQTT reason code (>= 0x80: refused; told in the log). */
-void outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);
+/*
+ * The broker has acknowledged @token with an MQTT reason code (>= 0x80: refused; told in the log). Returns how many lost events for the
+ * cloud it was told of by that, if the message is not stored.
+ */
+uint64_t outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason);
 
 /* The connection is gone: events that are not acknowledged wait for the next one, in order; all else is forgotten. */
 void outbox_lost(struct outbox *outbox);

@@ -157,7 +157,7 @@ static int publish_event(
 	if (r < 0)
 		devbus_json_free(object);
 	else if (kind->durable)
-		r = durable_publish(bus, kind->class, topic, object);
+		r = durable_publish(bus, kind->class, topic, object, packet.dropped);
 	else
 		r = bus_send_json(bus, &packet, object);
 	if (r < 0)

@@ -30,6 +30,7 @@ enum store_sql {
 	STORE_EVENT_ADD,
 	STORE_EVENT_READ,
 	STORE_EVENT_SIZE,
+	STORE_WRITE_UNTOLD,
 	STORE_EVENT_OF_STREAM,
 	STORE_EVENT_CONFIRM,
 	STORE_EVENT_REMOVE,
@@ -60,6 +61,7 @@ struct store {
 	uint64_t incarnation;
 	uint64_t seq;
 	struct store_size outbox;
+	uint64_t untold;
 };
 
 /* ---- store-sql.c: everything here speaks SQLite result codes */

@@ -18,6 +18,7 @@ int store_read_outbox_size(struct store *store)
 	if (code == SQLITE_ROW) {
 		store->outbox.count = (size_t)sqlite3_column_int64(statement, 0);
 		store->outbox.bytes = (size_t)sqlite3_column_int64(statement, 1);
+		store->untold = (uint64_t)sqlite3_column_int64(statement, 2);
 		code = SQLITE_OK;
 	}
 	sqlite3_reset(statement);
@@ -55,9 +56,48 @@ void store_event_written(struct store *store, const struct store_event *event)
 	store->outbox.bytes += store_event_bytes(event);
 }
 
+/* ---- losses that are to be told (protocol 6.3), changed in the transaction of what is dropped, or of what tells them */
+
+static int write_untold(struct store *store, uint64_t untold)
+{
+	sqlite3_stmt *statement = store_statement(store, STORE_WRITE_UNTOLD);
+
+	if (untold == store->untold)
+		return SQLITE_OK;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)untold);
+	return store_step(statement);
+}
+
+static uint64_t untold_without(const struct store *store, uint64_t told)
+{
+	return told < store->untold ? store->untold - told : 0;
+}
+
+static int tell(struct store *store, const void *arguments)
+{
+	return write_untold(store, untold_without(store, *(const uint64_t *)arguments));
+}
+
+int store_events_told(struct store *store, uint64_t count)
+{
+	int r = count && store->untold ? store_transaction(store, tell, &count) : 0;
+
+	if (r == 0)
+		store->untold = untold_without(store, count);
+	return r;
+}
+
+uint64_t store_events_untold(const struct store *store)
+{
+	return store->untold;
+}
+
+/* ---- batches */
+
 struct batch {
 	const struct store_event *events;
 	size_t count;
+	uint64_t told;
 };
 
 static int add_batch(struct store *store, const void *arguments)
@@ -67,14 +107,21 @@ static int add_batch(struct store *store, const void *arguments)
 
 	for (size_t i = 0; code == SQLITE_OK && i < batch->count; i++)
 		code = store_write_event(store, &batch->events[i]);
+	if (code == SQLITE_OK)
+		code = write_untold(store, untold_without(store, batch->told));
 	return code == SQLITE_OK ? store_write_seq(store, batch->events[batch->count - 1].seq) : code;
 }
 
 int store_events_add(struct store *store, const struct store_event *events, size_t count)
 {
-	const struct batch batch = { events, count };
-	int r = count ? store_transaction(store, add_batch, &batch) : 0;
+	struct batch batch = { .events = events, .count = count };
+	int r;
 
+	for (size_t i = 0; i < count; i++)
+		batch.told += events[i].dropped;
+	r = count ? store_transaction(store, add_batch, &batch) : 0;
+	if (r == 0)
+		store->untold = untold_without(store, batch.told);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		store_event_written(store, &events[i]);
 	if (r == 0 && count)
@@ -139,6 +186,14 @@ struct forgetting {
 	uint64_t *told;
 };
 
+/* An event that was confirmed is no loss. */
+static uint64_t untold_after(const struct store *store, const struct forgetting *forgetting)
+{
+	if (forgetting->sql == STORE_EVENT_CONFIRM)
+		return store->untold;
+	return store->untold + forgetting->forgotten->count + *forgetting->told;
+}
+
 static int forget(struct store *store, const void *arguments)
 {
 	const struct forgetting *forgetting = arguments;
@@ -155,7 +210,9 @@ static int forget(struct store *store, const void *arguments)
 			*forgetting->told += (uint64_t)sqlite3_column_int64(statement, 1);
 	}
 	sqlite3_reset(statement);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
+	if (code != SQLITE_DONE)
+		return code;
+	return write_untold(store, untold_after(store, forgetting));
 }
 
 static int forget_some(struct store *store, enum store_sql sql, int64_t a, int64_t b,
@@ -163,10 +220,12 @@ static int forget_some(struct store *store, enum store_sql sql, int64_t a, int64
 {
 	struct store_size forgotten = { 0, 0 };
 	uint64_t told = 0;
-	int r = store_transaction(store, forget, &(struct forgetting) { sql, a, b, &forgotten, &told });
+	const struct forgetting forgetting = { sql, a, b, &forgotten, &told };
+	int r = store_transaction(store, forget, &forgetting);
 
 	if (r < 0)
 		return r;
+	store->untold = untold_after(store, &forgetting);
 	store->outbox.count -= forgotten.count;
 	store->outbox.bytes -= forgotten.bytes;
 	if (ret_forgotten)
@@ -183,9 +242,10 @@ int store_events_confirm(struct store *store, uint64_t seq, struct store_size *r
 	return forget_some(store, STORE_EVENT_CONFIRM, (int64_t)seq, 0, ret_forgotten, NULL);
 }
 
-int store_events_remove(struct store *store, uint64_t seq, struct store_size *ret_forgotten)
+int store_events_remove(
+	struct store *store, uint64_t seq, struct store_size *ret_forgotten, uint64_t *ret_told)
 {
-	return forget_some(store, STORE_EVENT_REMOVE, (int64_t)seq, 0, ret_forgotten, NULL);
+	return forget_some(store, STORE_EVENT_REMOVE, (int64_t)seq, 0, ret_forgotten, ret_told);
 }
 
 static int drop_some(

@@ -42,6 +42,7 @@ struct damaged {
 };
 
 static const char *const sql[11] = {
+	[3] = "UPDATE untold SET count = max(count, ?2), crc = checksum(max(count, ?2)) WHERE ?3 = checksum(?2)",
 	[6] = "UPDATE identity SET incarnation = max(incarnation, ?3), seq = max(seq, ?4)"
 	      " WHERE ?6 = checksum(?2, ?3, ?4, ?5)",
 	[7] = "INSERT OR IGNORE INTO event(seq, class, wall_ms, bytes, topic, payload, crc)"

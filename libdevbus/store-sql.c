@@ -45,7 +45,9 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE command ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE event ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE command SET crc = checksum(id, method, args, event, seq, final, wall_ms, resumed);"
-	"UPDATE event SET crc = checksum(seq, class, wall_ms, bytes, topic, payload);",
+	"UPDATE event SET crc = checksum(seq, class, wall_ms, bytes, topic, payload);"
+	"CREATE TABLE untold(only INTEGER PRIMARY KEY CHECK(only = 1), count INTEGER NOT NULL, crc INTEGER NOT NULL);"
+	"INSERT INTO untold VALUES(1, 0, checksum(0));",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 _Static_assert(SCHEMA_VERSION == STORE_SCHEMA, "the number that others are told");
@@ -75,7 +77,8 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 		" FROM (SELECT max(seq, (SELECT coalesce(max(seq), 0) FROM event),"
 		" (SELECT coalesce(max(seq), 0) FROM command)) AS highest))",
 	[STORE_COUNT_DAMAGED] = "SELECT (SELECT count(*) FROM command WHERE crc IS NOT " STORE_COMMAND_CRC ")"
-				" + (SELECT count(*) FROM event WHERE crc IS NOT " STORE_EVENT_CRC ")",
+				" + (SELECT count(*) FROM event WHERE crc IS NOT " STORE_EVENT_CRC ")"
+				" + (SELECT count(*) FROM untold WHERE crc IS NOT checksum(count))",
 	[STORE_COMMAND_ADD] = "INSERT INTO command(" COMMAND_COLUMNS ", resumed, crc)"
 			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0,"
 			      " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0))",
@@ -106,11 +109,13 @@ static const char *const sql_texts[STORE_SQL_COUNT] = {
 	[STORE_EVENT_READ] =
 		"SELECT seq, class, wall_ms, topic, payload, crc = " STORE_EVENT_CRC " FROM event"
 		" WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-	[STORE_EVENT_SIZE] = "SELECT count(*), coalesce(sum(bytes), 0) FROM event",
+	[STORE_EVENT_SIZE] =
+		"SELECT count(*), coalesce(sum(bytes), 0), (SELECT count FROM untold) FROM event",
+	[STORE_WRITE_UNTOLD] = "UPDATE untold SET count = ?1, crc = checksum(?1)",
 	[STORE_EVENT_OF_STREAM] = "SELECT seq FROM event WHERE seq <= ?1"
 				  " AND json_extract(payload, '$.stream') = ?2 ORDER BY seq DESC LIMIT 1",
 	[STORE_EVENT_CONFIRM] = "DELETE FROM event WHERE seq <= ?1 RETURNING bytes",
-	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes",
+	[STORE_EVENT_REMOVE] = "DELETE FROM event WHERE seq = ?1 RETURNING bytes" TOLD,
 	[STORE_EVENT_DROP_OLD] = "DELETE FROM event WHERE wall_ms < ?1 RETURNING bytes" TOLD,
 	[STORE_EVENT_DROP] = "DELETE FROM event WHERE seq IN"
 			     " (SELECT seq FROM event WHERE class <= ?1 ORDER BY class, seq LIMIT ?2)"

@@ -59,6 +59,7 @@ struct store_event {
 	int64_t wall_ms; /* for the limit of age; INT64_MAX: never too old */
 	const char *topic;
 	const char *payload; /* JSON text */
+	uint64_t dropped; /* to add: what it tells of earlier losses; they are told with it */
 };
 
 /* What each event counts for in the size, beside topic and payload: the row and its place in the index. */
@@ -95,9 +96,17 @@ int store_events_of_stream(struct store *store, const char *stream, uint64_t seq
  * most @most_class, the lowest class first. @ret_... (may be NULL): how many there were.
  */
 int store_events_confirm(struct store *store, uint64_t seq, struct store_size *ret_forgotten);
-int store_events_remove(struct store *store, uint64_t seq, struct store_size *ret_forgotten);
+int store_events_remove(
+	struct store *store, uint64_t seq, struct store_size *ret_forgotten, uint64_t *ret_told);
 int store_events_drop_old(struct store *store, int64_t oldest_wall_ms, struct store_drop *ret_drop);
 int store_events_drop(struct store *store, int most_class, size_t count, struct store_drop *ret_drop);
+
+/*
+ * Losses of events that were stored, and of those that they would have told of, that nobody was told of yet: all that was dropped or
+ * removed. Survives like the events themselves. Told is what an event says that is stored; and, with this, what another one said.
+ */
+uint64_t store_events_untold(const struct store *store);
+int store_events_told(struct store *store, uint64_t count);
 
 /* ---- journal (protocol 4.3, 4.4) */
 struct store_command {

@@ -208,7 +208,7 @@ static void outbox_act(void)
 		hold(count == wanted);
 	if (told(store_events_confirm(store, 2, &forgotten)) == 0)
 		wanted -= 2;
-	if (told(store_events_remove(store, 3, &forgotten)) == 0)
+	if (told(store_events_remove(store, 3, &forgotten, NULL)) == 0)
 		wanted -= 1;
 	if (told(store_events_drop(store, 1, 1, &drop)) == 0)
 		wanted -= drop.count;

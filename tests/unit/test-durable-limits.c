@@ -95,6 +95,64 @@ START_TEST(test_drops_are_told)
 }
 END_TEST
 
+enum teller { TOLD_BY_DURABLE, TOLD_BY_BATCH, TOLD_BY_RELIABLE, RELIABLE_NOT_TAKEN, TELLERS };
+
+static void tell_by(enum teller teller)
+{
+	if (teller == TOLD_BY_BATCH)
+		ck_assert_int_eq(devbus_batch_begin(kit.bus), 0);
+	ck_assert_int_eq(
+		publish_one(teller <= TOLD_BY_BATCH ? DEVBUS_CLOUD_DURABLE : DEVBUS_CLOUD_RELIABLE, 1), 0);
+	if (teller == TOLD_BY_BATCH)
+		ck_assert_int_eq(devbus_batch_commit(kit.bus), 0);
+}
+
+/* The sum of what the events tell that went out since. */
+static unsigned told_by_events(void)
+{
+	unsigned told = 0;
+
+	for (struct fake_record *record; (record = kit_published(EVENT_TOPIC));)
+		told += (unsigned)atoi(kit_member(record, "dropped"));
+	return told;
+}
+
+/* A loss is told once, whatever happens between it and its report (protocol 6.3). */
+START_TEST(test_drops_outlive_the_process)
+{
+	uint64_t dropped;
+
+	kit_setting("confirm", "ack");
+	kit_start();
+	while (kit.bus->stats.events_dropped == 0)
+		ck_assert_int_eq(publish_one(DEVBUS_CLOUD_DURABLE, 20000), 0);
+	dropped = kit.bus->stats.events_dropped;
+	reopen();
+	acknowledge_all();
+	ck_assert_uint_eq(told_by_events(), 0);
+	tell_by(_i);
+	if (_i != RELIABLE_NOT_TAKEN)
+		acknowledge_all();
+	ck_assert_uint_eq(told_by_events(), dropped);
+	reopen();
+	acknowledge_all();
+	fake_link_take_all();
+	tell_by(TOLD_BY_RELIABLE);
+	ck_assert_uint_eq(told_by_events(), _i == RELIABLE_NOT_TAKEN ? dropped : 0);
+}
+END_TEST
+
+START_TEST(test_refusals_outlive_the_process)
+{
+	kit_start();
+	publish_durable(1);
+	fake_link_acknowledge(kit_published(EVENT_TOPIC), 0x90);
+	reopen();
+	publish_durable(1);
+	ck_assert_uint_eq(told_by_events(), 1);
+}
+END_TEST
+
 /* Their own kind, the oldest first, makes room for states of commands; an event does not push them out. */
 START_TEST(test_command_states_go_last)
 {
@@ -557,6 +615,8 @@ int main(void)
 	tcase_set_timeout(all, 60);
 	tcase_add_test(all, test_oldest_telemetry_goes_first);
 	tcase_add_test(all, test_drops_are_told);
+	tcase_add_loop_test(all, test_drops_outlive_the_process, 0, TELLERS);
+	tcase_add_test(all, test_refusals_outlive_the_process);
 	tcase_add_test(all, test_command_states_go_last);
 	tcase_add_test(all, test_larger_than_the_limit);
 	tcase_add_loop_test(all, test_age, 0, 2);

@@ -109,9 +109,9 @@ START_TEST(test_remove)
 	struct store_size gone = { 9, 9 };
 
 	add_mixed();
-	ck_assert_int_eq(store_events_remove(store, 2, &gone), 0);
+	ck_assert_int_eq(store_events_remove(store, 2, &gone, NULL), 0);
 	ck_assert(gone.count == 1 && gone.bytes == EACH);
-	ck_assert_int_eq(store_events_remove(store, 2, &gone), 0);
+	ck_assert_int_eq(store_events_remove(store, 2, &gone, NULL), 0);
 	ck_assert(gone.count == 0 && gone.bytes == 0);
 	assert_left("1 3 4 5 6 ");
 }
