@@ -172,6 +172,7 @@ int main(void)
 	TCase *all = tcase_create("command-secrets");
 
 	tcase_add_checked_fixture(all, serve_set_up, kit_tear_down);
+	tcase_set_timeout(all, 60);
 	tcase_add_loop_test(all, test_kept_until_it_is_final, 0, 2);
 	tcase_add_test(all, test_taken_up_with_it);
 	tcase_add_loop_test(all, test_still_recognised, 0, LENGTH(repeats));
