@@ -466,10 +466,8 @@ static void act_out(int what, int number)
 	}
 }
 
-START_TEST(test_order_of_all_that_is_stored)
+static void act_at_random(unsigned random, bool with_a_loss)
 {
-	unsigned random = 1 + (unsigned)_i;
-
 	kit_setting("outbox_limit_bytes", "16777216");
 	serve_and_start();
 	behaviour = DEFER;
@@ -477,11 +475,16 @@ START_TEST(test_order_of_all_that_is_stored)
 	for (int i = 0; i < 100; i++) {
 		random = random * 1103515245 + 12345;
 		act_out((int)(random >> 16) % 7, i);
-		if (i == 60)
+		if (i == 60 && with_a_loss)
 			fake_link_lose("gone");
 		else if (random >> 30 == 0)
 			acknowledge_all();
 	}
+}
+
+START_TEST(test_order_of_all_that_is_stored)
+{
+	act_at_random(1 + (unsigned)_i, true);
 	fake_link_take_all();
 	kit_turn(60000);
 	fake_link_finish();
@@ -493,18 +496,7 @@ END_TEST
 
 START_TEST(test_order_while_connected)
 {
-	unsigned random = 1 + (unsigned)_i;
-
-	kit_setting("outbox_limit_bytes", "16777216");
-	serve_and_start();
-	behaviour = DEFER;
-	command("simple", "{\"id\":\"first\"}");
-	for (int i = 0; i < 100; i++) {
-		random = random * 1103515245 + 12345;
-		act_out((int)(random >> 16) % 7, i);
-		if (random >> 30 == 0)
-			acknowledge_all();
-	}
+	act_at_random(1 + (unsigned)_i, false);
 	acknowledge_all();
 	ck_assert_uint_eq((uint64_t)assert_consecutive(1), store_next_seq(kit.bus->store));
 }
