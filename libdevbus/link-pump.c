@@ -315,14 +315,27 @@ static int pump_publish(struct link *link, const struct link_message *message, u
 	return r;
 }
 
+/* One piece of work may begin the next: when it is connected, the bus asks for what was subscribed meanwhile. */
+static bool wait_for_helper(struct pump *pump, int64_t until_ms)
+{
+	while (handoff_busy(pump->handoff)) {
+		int64_t left_ms = until_ms - loop_now_ms(pump->loop);
+
+		if (handoff_wait(pump->handoff, left_ms > 0 ? (uint32_t)left_ms : 0) < 0)
+			return false;
+	}
+	return true;
+}
+
 static void pump_disconnect(struct link *link, uint32_t timeout_ms)
 {
 	struct pump *pump = (struct pump *)link;
+	int64_t until_ms = loop_now_ms(pump->loop) + timeout_ms;
 
-	if (handoff_wait(pump->handoff, timeout_ms) < 0 || !may_use(pump))
+	if (!wait_for_helper(pump, until_ms) || !may_use(pump))
 		return;
 	if (start(pump, TASK_DISCONNECT, NULL, NULL, 0) == 0)
-		handoff_wait(pump->handoff, timeout_ms);
+		wait_for_helper(pump, until_ms);
 	pump->connected = false;
 }
 

@@ -74,7 +74,10 @@ struct link_functions {
 	 * back with published(). 0, -EAGAIN (no room: writable() will follow), -ENOTCONN, -EINVAL, -ENOMEM.
 	 */
 	int (*publish)(struct link *link, const struct link_message *message, uint32_t *ret_token);
-	/* Says good-bye, so that the will is not published, and waits at most @timeout_ms. No event follows. */
+	/*
+	 * Says good-bye, so that the will is not published, and waits at most @timeout_ms. What is under way ends first, with its events;
+	 * none follows.
+	 */
 	void (*disconnect)(struct link *link, uint32_t timeout_ms);
 	/* Without good-bye: the will is published. Returns whether a helper thread had to be left behind. */
 	bool (*free)(struct link *link);
