@@ -72,6 +72,9 @@ static int start(struct pump *pump, enum task task, const struct link_options *o
 static void lose(struct pump *pump, const char *reason)
 {
 	rest(pump);
+	/* It may be there, only not to be watched; the next connect would leave its socket open. */
+	if (pump->paho)
+		paho_drop(pump->paho);
 	if (pump->paho && paho_drained(pump->paho)) {
 		paho_free(pump->paho);
 		pump->paho = NULL;

@@ -215,16 +215,21 @@ void paho_disconnect(struct paho *paho)
 	MQTTClient_disconnect5(paho->handle, 0, MQTTREASONCODE_SUCCESS, NULL);
 }
 
+/* MQTTClient_destroy() leaves the socket open, and disconnect alone would keep the will from being published. */
+void paho_drop(struct paho *paho)
+{
+	if (!paho->handle || !paho_connected(paho))
+		return;
+	if (paho->fd >= 0)
+		shutdown(paho->fd, SHUT_RDWR);
+	paho_disconnect(paho);
+}
+
 void paho_free(struct paho *paho)
 {
 	if (!paho)
 		return;
-	if (paho->handle && paho_connected(paho)) {
-		/* MQTTClient_destroy() leaves the socket open, and disconnect would keep the will from being published. */
-		if (paho->fd >= 0)
-			shutdown(paho->fd, SHUT_RDWR);
-		paho_disconnect(paho);
-	}
+	paho_drop(paho);
 	MQTTClient_destroy(&paho->handle);
 	free(paho);
 }

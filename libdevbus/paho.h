@@ -57,6 +57,7 @@ bool paho_connected(const struct paho *paho);
 void paho_disconnect(struct paho *paho);
 
 /* Without good-bye, if it is still connected. NULL is fine. */
+void paho_drop(struct paho *paho); /* ends the connection without a good-bye; what came is still received */
 void paho_free(struct paho *paho);
 
 #endif
