@@ -127,11 +127,13 @@ endif
 %C%_torture_torture_SOURCES = \
 	%D%/torture/torture.c %D%/torture/torture.h \
 	%D%/torture/bus.c \
+	%D%/torture/broker.c %D%/torture/broker.h \
 	%D%/torture/commands.c \
 	%D%/torture/disk.c \
 	%D%/torture/events.c \
 	%D%/torture/faults.c %D%/torture/faults.h \
 	%D%/torture/life.c %D%/torture/life.h \
+	%D%/torture/link.c \
 	%D%/torture/values.c \
 	$(bus_kit)
 %C%_torture_torture_LDADD = $(LDADD) $(CJSON_LIBS) $(SQLITE_LIBS)

@@ -15,10 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	LIFE_S = 60, /* a life that takes longer hangs */
-	SHORT_LIVES = 24, /* of each scenario, kind and duration, unless $DEVBUS_LONG */
-};
+enum { SHORT_LIVES = 12, SLOW_LIVES = 2 }; /* of each scenario, kind and duration, unless $DEVBUS_LONG */
 
 static const char *const kinds[FAULT_KINDS] = { "allocation", "write", "fsync", "system", "read" };
 
@@ -124,7 +121,7 @@ static void live(enum fault_kind kind, unsigned long first, bool lasting)
 /* ---- all of them */
 
 static const struct scenario *const lists[] = { value_scenarios, disk_scenarios, bus_scenarios,
-	event_scenarios, command_scenarios };
+	event_scenarios, command_scenarios, link_scenarios };
 
 static const struct scenario *nth(int index)
 {
@@ -135,9 +132,15 @@ static const struct scenario *nth(int index)
 	return NULL;
 }
 
+static bool is_slow(const struct scenario *scenario)
+{
+	return scenario >= link_scenarios && scenario < link_scenarios + LINK_SCENARIOS;
+}
+
 static void live_all_of(enum fault_kind kind, unsigned long count)
 {
-	unsigned long step = getenv("DEVBUS_LONG") ? 1 : (count + SHORT_LIVES - 1) / SHORT_LIVES;
+	unsigned long most = is_slow(life.scenario) ? SLOW_LIVES : SHORT_LIVES;
+	unsigned long step = getenv("DEVBUS_LONG") ? 1 : (count + most - 1) / most;
 
 	/* The two halves of a step are looked at by the two durations, so that together they see more. */
 	for (unsigned long first = 1; first <= count; first += step)

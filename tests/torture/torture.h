@@ -15,9 +15,11 @@ struct scenario {
 	void (*check)(void); /* all is well again: what was promised? Cleans up. */
 };
 
+enum { LIFE_S = 60, /* a life that takes longer hangs */ LINK_SCENARIOS = 3 };
+
 /* Each list ends with { 0 }. */
 extern const struct scenario value_scenarios[], disk_scenarios[], bus_scenarios[], event_scenarios[],
-	command_scenarios[];
+	command_scenarios[], link_scenarios[LINK_SCENARIOS + 1]; /* the last in real time */
 
 /* Ends this life with a finding. Takes no memory while @condition holds. */
 #define hold(condition)                                                                                      \
