@@ -9,29 +9,37 @@
  */
 #include "store-internal.h"
 
-/* Half a byte at a time: a table of 16 instead of 256, and fast enough for a disk. */
-static uint32_t crc32(uint32_t crc, const void *bytes, size_t size)
-{
-	static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190,
-		0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-	const unsigned char *at = bytes;
+/* What each byte does to the sum; made at the first use, by the polynomial in reverse. */
+static uint32_t table[256];
 
-	crc = ~crc;
-	for (size_t i = 0; i < size; i++) {
-		crc = table[(crc ^ at[i]) & 15] ^ (crc >> 4);
-		crc = table[(crc ^ (at[i] >> 4)) & 15] ^ (crc >> 4);
+static void make_table(void)
+{
+	const uint32_t polynomial = 0xedb88320;
+
+	for (uint32_t byte = 0; byte < 256; byte++) {
+		uint32_t sum = byte;
+
+		for (int bit = 0; bit < 8; bit++)
+			sum = sum >> 1 ^ (sum & 1 ? polynomial : 0);
+		table[byte] = sum;
 	}
-	return ~crc;
 }
 
-static uint32_t add_number(uint32_t crc, uint64_t number)
+static uint32_t add_bytes(uint32_t crc, const unsigned char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		crc = table[(crc ^ bytes[i]) & 0xff] ^ crc >> 8;
+	return crc;
+}
+
+/* The low @size bytes of @number, so that the sum is the same on each machine. */
+static uint32_t add_number(uint32_t crc, uint64_t number, int size)
 {
 	unsigned char bytes[8];
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < size; i++)
 		bytes[i] = (unsigned char)(number >> (8 * i));
-	return crc32(crc, bytes, sizeof bytes);
+	return add_bytes(crc, bytes, (size_t)size);
 }
 
 /* Type, length and content: so that two neighbours cannot exchange a part unnoticed. */
@@ -40,25 +48,27 @@ static uint32_t add_value(uint32_t crc, sqlite3_value *value)
 	int type = sqlite3_value_type(value);
 	const void *bytes;
 
-	crc = add_number(crc, (uint64_t)type);
+	crc = add_number(crc, (uint64_t)type, 1);
 	if (type == SQLITE_INTEGER)
-		return add_number(crc, (uint64_t)sqlite3_value_int64(value));
+		return add_number(crc, (uint64_t)sqlite3_value_int64(value), 8);
 	bytes = sqlite3_value_blob(value);
-	crc = add_number(crc, (uint64_t)sqlite3_value_bytes(value));
-	return bytes ? crc32(crc, bytes, (size_t)sqlite3_value_bytes(value)) : crc;
+	crc = add_number(crc, (uint64_t)sqlite3_value_bytes(value), 4);
+	return bytes ? add_bytes(crc, bytes, (size_t)sqlite3_value_bytes(value)) : crc;
 }
 
 static void checksum(sqlite3_context *context, int count, sqlite3_value **values)
 {
-	uint32_t crc = 0;
+	uint32_t crc = UINT32_MAX;
 
 	for (int i = 0; i < count; i++)
 		crc = add_value(crc, values[i]);
-	sqlite3_result_int64(context, crc);
+	sqlite3_result_int64(context, (sqlite3_int64)~crc);
 }
 
 int store_add_checksum(sqlite3 *database)
 {
+	if (!table[255])
+		make_table();
 	return sqlite3_create_function(database, "checksum", -1,
 		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, checksum, NULL, NULL);
 }

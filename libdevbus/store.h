@@ -35,7 +35,7 @@ struct store_report {
  * One that is damaged, empty, no database or of another program is put aside, and so is one that lacks commits which its
  * index tells of. In its place comes a new one with all rows of it that can still be read, a new stream, and a sequence that goes on behind
  * the highest number found: such events have the stream and number that they had. The whole file is checked each time, which takes
- * about 3 ms for each MiB.
+ * about 6 ms of processor time for each MiB (of an x86 server).
  *
  * @ret_report may be NULL. Returns 0, -ENOENT (no folder), -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO (also: 99 damaged files are
  * there already), -ENAMETOOLONG or -ENOMEM.
