@@ -61,6 +61,7 @@ def test_users_can_be_made(tmp_path):
 
 # --- D-Bus
 
+FIRMWARE, REBOOT, STRANGER = "games", "games", "nobody"  # users that every Debian has, in place of ours
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -80,29 +81,43 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
 VENDOR = """<busconfig><policy user="root"><allow own="de.pengutronix.rauc"/></policy>
 <policy context="default"><allow send_destination="de.pengutronix.rauc"/><allow receive_sender="de.pengutronix.rauc"/></policy></busconfig>
 """
-FIRMWARE, STRANGER = "games", "nobody"  # users that every Debian has; the one in place of devbus-firmware
+
+
+def start_bus(folder):
+    """A D-Bus daemon of these files, which other users reach."""
+    (folder / "bus.conf").write_text(BUS.format(folder=folder))
+    for place in (folder, *folder.parents[:2]):
+        place.chmod(0o755)
+    address = f"unix:path={folder}/bus"
+    daemon = subprocess.Popen([*_DIE_WITH_PARENT, "dbus-daemon", "--nofork", "--nopidfile", "--config-file", folder / "bus.conf"])
+    try:
+        wait_for("the bus", lambda: "result" in _call(address, "root", "org.freedesktop.DBus", "org.freedesktop.DBus.Peer.Ping"))
+    except BaseException:
+        end(daemon)
+        raise
+    return daemon, address
 
 
 @pytest.fixture
-def bus(tmp_path):
-    """A D-Bus daemon with the policies, on which somebody plays RAUC."""
+def as_others(tmp_path):
     for program in ("dbus-daemon", "dbus-send", "setpriv"):
         need(program)
     if os.getuid() != 0:
         pytest.skip("only root can be several users")
-    pytest.importorskip("dbusmock", reason="no python3-dbusmock")
     (tmp_path / "vendor").mkdir()
     (tmp_path / "etc").mkdir()
+
+
+@pytest.fixture
+def bus(tmp_path, as_others):
+    """The bus with the policies, on which somebody plays RAUC."""
+    pytest.importorskip("dbusmock", reason="no python3-dbusmock")
     (tmp_path / "vendor" / "rauc.conf").write_text(VENDOR)
     ours = (SOURCE / "etc" / "systemd" / "devbus-rauc.conf").read_text()
     (tmp_path / "etc" / "devbus.conf").write_text(ours.replace("devbus-firmware", FIRMWARE))
-    (tmp_path / "bus.conf").write_text(BUS.format(folder=tmp_path))
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    address = f"unix:path={tmp_path}/bus"
-    processes = [subprocess.Popen([*_DIE_WITH_PARENT, "dbus-daemon", "--nofork", "--nopidfile", "--config-file", tmp_path / "bus.conf"])]
+    daemon, address = start_bus(tmp_path)
+    processes = [daemon]
     try:
-        wait_for("the bus", lambda: "result" in _call(address, "root", "org.freedesktop.DBus", "org.freedesktop.DBus.Peer.Ping"))
         processes.append(subprocess.Popen(
             [*_DIE_WITH_PARENT, "/usr/bin/python3", "-m", "dbusmock", "--system", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer"],
             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address}))
@@ -130,3 +145,53 @@ def test_only_root_and_the_firmware_service_reach_rauc(bus, user, interface, all
     """RAUC's own policy alone would let everybody."""
     answer = _call(bus, user, "de.pengutronix.rauc", f"{interface}.Anything")
     assert ("AccessDenied" in answer) == (not allowed), answer
+
+
+# --- polkit
+
+# For its rules there is no option, so its folder is another one in a mount namespace of its own.
+POLKITD = "/usr/lib/polkit-1/polkitd"
+IN_NAMESPACE = f"""mount --bind "$1" /usr/share/polkit-1/rules.d && mount -t tmpfs none /etc/polkit-1 && exec {POLKITD}"""
+LETS_ALL = """<busconfig><policy context="default"><allow send_type="method_call"/><allow send_type="signal"/>
+<allow receive_type="signal"/></policy></busconfig>"""
+
+
+@pytest.fixture
+def polkit(tmp_path, as_others):
+    """A function: whether this user may do this."""
+    need("pkcheck")
+    need("unshare")
+    if not Path(POLKITD).exists() or not Path("/usr/share/polkit-1/actions/org.freedesktop.login1.policy").exists():
+        pytest.skip("no polkitd, or no actions of logind")
+    if run("unshare", "-m", "mount", "--bind", tmp_path, "/usr/share/polkit-1/rules.d").returncode != 0:
+        pytest.skip("no mount namespaces here")
+    (tmp_path / "vendor" / "all.conf").write_text(LETS_ALL)
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "50-devbus.rules").write_text((SOURCE / "etc" / "systemd" / "50-devbus.rules").read_text().replace("devbus-reboot", REBOOT))
+    daemon, address = start_bus(tmp_path)
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address}
+    polkitd = subprocess.Popen([*_DIE_WITH_PARENT, "unshare", "-m", "sh", "-c", IN_NAMESPACE, "sh", rules], env=environment)
+
+    def may(user, action):
+        asking = subprocess.Popen([*_DIE_WITH_PARENT, "setpriv", f"--reuid={user}", "--clear-groups", "sleep", "60"])
+        try:
+            wait_for("the user", lambda: Path(f"/proc/{asking.pid}/comm").read_text().strip() == "sleep")
+            return run("pkcheck", "--action-id", action, "--process", asking.pid, env=environment).returncode == 0
+        finally:
+            end(asking)
+    try:
+        wait_for("polkitd", lambda: "result" in _call(address, "root", "org.freedesktop.PolicyKit1", "org.freedesktop.DBus.Peer.Ping"))
+        yield may
+    finally:
+        end(polkitd)
+        end(daemon)
+
+
+def test_reboot_service_may_reboot_and_nothing_else(polkit):
+    reboots = ["reboot", "reboot-multiple-sessions", "reboot-ignore-inhibit"]
+    for action in reboots:
+        assert polkit(REBOOT, f"org.freedesktop.login1.{action}"), action
+        assert not polkit(STRANGER, f"org.freedesktop.login1.{action}"), action
+    for action in ("power-off", "halt", "set-reboot-parameter"):
+        assert not polkit(REBOOT, f"org.freedesktop.login1.{action}"), action
