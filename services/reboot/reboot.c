@@ -169,6 +169,18 @@ static int on_cancel(struct devbus_request *request, const void *args, void *use
 	return devbus_reply(request, NULL, NULL);
 }
 
+/* It may have been killed right behind the deed. */
+static int resume_cancel(struct devbus_request *request, const void *args, void *userdata)
+{
+	const struct reboot *reboot = userdata;
+	const struct order *order = &reboot->order;
+	if (order->step == STEP_WAITING || order->step == STEP_ASKING)
+		return on_cancel(request, args, userdata);
+	if (order->step == STEP_IDLE && strcmp(order->record.error_code, DEVBUS_E_CANCELLED) == 0)
+		return devbus_reply(request, NULL, NULL);
+	return cancel_admit(request, args, userdata); /* says why not */
+}
+
 /* ---- status */
 
 static void show_order(struct devbus_json *status, const struct order *order)
@@ -210,7 +222,7 @@ static const struct devbus_method methods[] = {
 		result_fields, "Reboots the device after a delay" },
 	{ "status", on_status, NULL, 0, DEVBUS_CLOUD,
 		.description = "Whether a reboot is ordered, and this boot" },
-	{ "cancel", on_cancel, NULL, 0, DEVBUS_CLOUD, cancel_admit,
+	{ "cancel", on_cancel, NULL, 0, DEVBUS_CLOUD, cancel_admit, resume_cancel,
 		.description = "Calls off a reboot that is still waiting" },
 	{ 0 },
 };
