@@ -18,8 +18,8 @@
 
 /* All that a reading needs, so that the thread that reads has a copy and shares nothing with the catalog. */
 struct source {
-	int (*read)(int root, const struct source *source,
-		double *ret_value); /* 0 or a negative errno; may block */
+	/* Returns 0 or a negative errno; may block. NULL: @path is a program to be run. */
+	int (*read)(int root, const struct source *source, double *ret_value);
 	char path[SENSOR_PATH_SIZE]; /* the file, folder or program, below the root (a program: anywhere) */
 	char attribute[SENSOR_TEXT_SIZE]; /* "temp1"; for /proc and files the word that is looked for */
 	double divisor;

@@ -9,7 +9,6 @@ dist_man_MANS += doc/man/devbus-sensor.8
 	%D%/attribute.c %D%/attribute.h \
 	%D%/catalog.c %D%/catalog.h \
 	%D%/entry.c %D%/entry.h \
-	%D%/exec.c %D%/exec.h \
 	%D%/hwmon.c \
 	%D%/iio.c \
 	%D%/lane.c %D%/lane.h \
@@ -19,6 +18,7 @@ dist_man_MANS += doc/man/devbus-sensor.8
 	%D%/net.c \
 	%D%/plan.c %D%/plan.h \
 	%D%/proc.c \
+	%D%/program.c %D%/program.h \
 	%D%/quantity.c %D%/quantity.h \
 	%D%/query.c \
 	%D%/reader.c %D%/reader.h \

@@ -5,7 +5,6 @@
  */
 #include "plan.h"
 #include "entry.h"
-#include "exec.h"
 
 #include <errno.h>
 #include <math.h>
@@ -129,12 +128,11 @@ static struct sensor *add_program(
 	char path[2 * SENSOR_PATH_SIZE];
 
 	snprintf(path, sizeof path, "%s/%s", places->exec_dir, entry->exec);
-	struct sensor *sensor = catalog_add(catalog, &quantity_other, exec_read, path, 0);
+	struct sensor *sensor = catalog_add(catalog, &quantity_other, NULL, path, 0);
 
 	if (!sensor)
 		return NULL;
 	snprintf(sensor->source.attribute, sizeof sensor->source.attribute, "%.63s", id);
-	sensor->source.slow = true;
 	sensor->source.timeout_ms = entry->timeout_ms;
 	return sensor;
 }

@@ -148,8 +148,10 @@ static int open_sampler(struct service *service)
 		devbus_log(DEVBUS_LOG_WARNING, "no sensor below %s", settings->root);
 	else
 		devbus_log(DEVBUS_LOG_INFO, "%zu sensors below %s", service->sampler.count, settings->root);
-	return readers_new(
-		service->bus, service->sampler.root, on_result, service_settle, service, &service->readers);
+	r = programs_new(service->bus, on_result, service_settle, service, &service->programs);
+	return r < 0 ? r
+		     : readers_new(service->bus, service->sampler.root, on_result, service_settle, service,
+			       &service->readers);
 }
 
 int sensor_start(struct devbus *bus, void **ret_service)
@@ -176,6 +178,7 @@ void sensor_stop(void *userdata)
 		return;
 	devbus_timer_stop(service->timer);
 	readers_free(service->readers);
+	programs_free(service->programs);
 	query_stop(service);
 	if (service->sampling)
 		sampler_close(&service->sampler);

@@ -4,6 +4,7 @@
 #define DEVBUS_SENSOR_SERVICE_H
 
 #include "memory.h"
+#include "program.h"
 #include "reader.h"
 #include "sampler.h"
 
@@ -26,6 +27,7 @@ struct service {
 	struct sampler sampler;
 	bool sampling; /* the sampler is open */
 	struct readers *readers;
+	struct programs *programs;
 	struct memory *memory;
 	struct devbus_timer *timer; /* the next tick */
 	bool cloud_away; /* as the watcher of the bridge says */

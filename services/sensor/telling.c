@@ -30,7 +30,10 @@ static void on_order(void *userdata, uint32_t number, const struct source *sourc
 {
 	struct service *service = userdata;
 
-	readers_order(service->readers, number, source);
+	if (source->read)
+		readers_order(service->readers, number, source);
+	else
+		programs_order(service->programs, number, source);
 }
 
 static void on_state(void *userdata, const struct channel *channel)

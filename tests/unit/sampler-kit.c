@@ -93,6 +93,7 @@ static void turn(void)
 			orders[kept++] = ordered;
 			continue;
 		}
+		ck_assert(ordered.source.read != NULL);
 		int error = ordered.source.read(sampler_kit.sampler.root, &ordered.source, &value);
 
 		sampler_result(&sampler_kit.sampler, ordered.number, error, value, sampler_kit.now_ms);

@@ -3,12 +3,9 @@
 #include "sampler-kit.h"
 #include "unit.h"
 
-#include "services/sensor/exec.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ONE(entry) "{\"sensors\":{\"chip-temp1\":{" entry "}}}"
 
@@ -261,50 +258,6 @@ START_TEST(a_sensor_is_switched_off_and_on)
 }
 END_TEST
 
-/* ---- programs */
-
-static const struct {
-	const char *script;
-	int error;
-	double value;
-} programs[] = {
-	{ "echo 412", 0, 412 },
-	{ "echo \"$1\" | tr -dc 0-9", 0, 7 }, /* its argument is the sensor's name */
-	{ "echo; echo ' 1.5 ppm'; echo 2", 0, 1.5 },
-	{ "echo 1; exit 3", -ECHILD, 0 },
-	{ "echo 1; kill -TERM $$", -ECHILD, 0 },
-	{ "echo high", -EBADMSG, 0 },
-	{ "exit 0", -EBADMSG, 0 },
-	{ "head -c 100000 /dev/zero | tr '\\0' x", -EBADMSG, 0 },
-	{ "sleep 60 & echo 1; wait", -ETIMEDOUT, 0 },
-	{ "exec >&-; sleep 60", -ETIMEDOUT, 0 },
-};
-
-START_TEST(programs_are_sensors)
-{
-	struct source source = { .attribute = "meter7",
-		.timeout_ms = programs[_i].error == -ETIMEDOUT ? 200 : 20000 };
-	char script[256];
-	double value = 0;
-
-	snprintf(script, sizeof script, "#!/bin/sh\n%s", programs[_i].script);
-	tree_write(&sampler_kit.tree, "program", script);
-	snprintf(source.path, sizeof source.path, "%s/program", sampler_kit.tree.path);
-	ck_assert_int_eq(chmod(source.path, 0755), 0);
-	ck_assert_int_eq(exec_read(-1, &source, &value), programs[_i].error);
-	ck_assert_double_eq(value, programs[_i].value);
-}
-END_TEST
-
-START_TEST(a_program_that_is_not_there_is_told)
-{
-	const struct source source = { .path = "/nonexistent/x", .timeout_ms = 1000 };
-	double value;
-
-	ck_assert_int_eq(exec_read(-1, &source, &value), -ENOENT);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("plan");
@@ -323,8 +276,6 @@ int main(void)
 	tcase_add_test(tests, found_sensors_get_names_of_the_owner);
 	tcase_add_test(tests, a_configured_name_wins);
 	tcase_add_test(tests, a_sensor_is_switched_off_and_on);
-	tcase_add_loop_test(tests, programs_are_sensors, 0, LENGTH(programs));
-	tcase_add_test(tests, a_program_that_is_not_there_is_told);
 	suite_add_tcase(suite, tests);
 	return unit_main(suite);
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * Sources that hang, in real threads. They wait for semaphores, not for time; the loop's clock is the test's, so the looks after a
+ * Sources that hang, in real threads, and programs. They wait for semaphores, not for time; the loop's clock is the test's, so the looks after a
  * batch come when the test wants them.
  */
 #include "bus-kit.h"
 
-#include "services/sensor/reader.h"
+#include "services/sensor/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define COUNT 40
 
 static struct readers *readers;
+static struct programs *programs;
 static sem_t may_end, ended;
 static atomic_int hanging;
 static unsigned answers[COUNT], total, settled;
@@ -63,10 +67,12 @@ static void set_up(void)
 	sem_init(&may_end, 0, 0);
 	sem_init(&ended, 0, 0);
 	ck_assert_int_eq(readers_new(kit.bus, 0, on_answer, on_settled, &readers, &readers), 0);
+	ck_assert_int_eq(programs_new(kit.bus, on_answer, on_settled, &readers, &programs), 0);
 }
 
 static void tear_down(void)
 {
+	programs_free(programs);
 	readers_free(readers);
 	kit_tear_down();
 }
@@ -238,6 +244,74 @@ START_TEST(those_that_hang_are_left_behind)
 }
 END_TEST
 
+/* ---- programs */
+
+static const struct {
+	const char *script;
+	int error;
+	double value;
+} scripts[] = {
+	{ "echo 412", 0, 412 },
+	{ "echo \"$1\" | tr -dc 0-9", 0, 7 }, /* its argument is the sensor's name */
+	{ "echo; echo ' 1.5 ppm'; echo 2", 0, 1.5 },
+	{ "echo 1; exit 3", -ECHILD, 0 },
+	{ "echo 1; kill -TERM $$", -ECHILD, 0 },
+	{ "echo high", -EBADMSG, 0 },
+	{ "exit 0", -EBADMSG, 0 },
+	{ "head -c 100000 /dev/zero", -ECHILD, 0 }, /* more than anybody reads */
+	{ "sleep 60 & echo 1; wait", -ETIMEDOUT, 0 },
+	{ "exec >&-; sleep 60", -ETIMEDOUT, 0 },
+};
+
+static void write_script(const char *text, char path[SENSOR_PATH_SIZE])
+{
+	snprintf(path, SENSOR_PATH_SIZE, "%s/program", kit.folder);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(dprintf(fd, "#!/bin/sh\n%s\n", text), 0);
+	close(fd);
+}
+
+START_TEST(programs_are_sensors)
+{
+	struct source source = { .attribute = "meter7", .timeout_ms = 60000 };
+
+	write_script(scripts[_i].script, source.path);
+	if (scripts[_i].error == -ETIMEDOUT)
+		source.timeout_ms = 200;
+	programs_order(programs, 5, &source);
+	ck_assert_uint_eq(total, 0);
+	until_answered(1);
+	ck_assert_double_eq(values[5], scripts[_i].error ? scripts[_i].error : scripts[_i].value);
+}
+END_TEST
+
+START_TEST(a_program_that_is_not_there_is_told)
+{
+	const struct source source = { .path = "/nonexistent/x", .timeout_ms = 1000 };
+
+	programs_order(programs, 5, &source);
+	ck_assert_uint_eq(total, 1);
+	ck_assert_double_eq(values[5], -ENOENT);
+}
+END_TEST
+
+START_TEST(programs_that_run_are_killed_at_the_end)
+{
+	struct source source = { .timeout_ms = 60000 };
+
+	write_script("exec sleep 60", source.path);
+	for (uint32_t i = 0; i < 3; i++)
+		programs_order(programs, i, &source);
+	programs_free(programs);
+	programs = NULL;
+	ck_assert_uint_eq(total, 0);
+	/* Nothing is left to be waited for. */
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reader");
@@ -252,6 +326,9 @@ int main(void)
 	tcase_add_test(tests, many_that_hang_leave_a_thread_for_the_others);
 	tcase_add_test(tests, threads_are_bounded);
 	tcase_add_test(tests, those_that_hang_are_left_behind);
+	tcase_add_loop_test(tests, programs_are_sensors, 0, LENGTH(scripts));
+	tcase_add_test(tests, a_program_that_is_not_there_is_told);
+	tcase_add_test(tests, programs_that_run_are_killed_at_the_end);
 	suite_add_tcase(suite, tests);
 	return unit_main(suite);
 }
