@@ -85,7 +85,9 @@ def hang(device, root, settings, hung_s):
     """One reports each second, and one chip hangs for @hung_s. Returns the gaps between the reports of all others, what became of the one
     that hung, and the most threads that there were."""
     configure(device, {"report_interval_ms": 1000, "sensors": {HUNG: settings}})
+    device.forget_messages()
     others = [f"chip{number}-temp{channel}" for number in range(1, CHIPS) for channel in range(1, CHANNELS + 1)]
+    wait_until("the new rhythm", lambda: len(told(device, others[-1], device._mark)) >= 3, 20 * SLOWER)
     path, since, threads = chip(root, 0) / "temp1_input", device.cloud.mark(), 0
     path.unlink()
     os.mkfifo(path)
