@@ -258,6 +258,7 @@ check-rauc: all $(check_PROGRAMS)
 fault_tests = \
 	%D%/faults/test_accounting.py \
 	%D%/faults/test_commands_under_faults.py \
+	%D%/faults/test_configuration.py \
 	%D%/faults/test_crash_points.py \
 	%D%/faults/test_disk.py \
 	%D%/faults/test_hostile.py \

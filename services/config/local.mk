@@ -30,12 +30,14 @@ dist_man_MANS += doc/man/devbus-config.8
 %C%_devbus_config_LDADD = %D%/libconfig.la libdevbus/libdevbus.la -lm
 
 if HAVE_CHECK
-config_tests = tests/unit/test-config tests/unit/test-config-disk tests/unit/test-schema
+config_tests = tests/unit/test-config tests/unit/test-config-disk tests/unit/test-config-trial tests/unit/test-schema
 check_PROGRAMS += $(config_tests)
 TESTS += $(config_tests)
 tests_unit_test_config_SOURCES = tests/unit/test-config.c tests/unit/config-kit.c tests/unit/config-kit.h
 tests_unit_test_config_LDADD = %D%/libconfig.la $(LDADD) -lm
 tests_unit_test_config_disk_SOURCES = tests/unit/test-config-disk.c tests/unit/config-kit.c tests/unit/config-kit.h
 tests_unit_test_config_disk_LDADD = %D%/libconfig.la $(LDADD) -lm
+tests_unit_test_config_trial_SOURCES = tests/unit/test-config-trial.c tests/unit/config-kit.c tests/unit/config-kit.h
+tests_unit_test_config_trial_LDADD = %D%/libconfig.la $(LDADD) -lm
 tests_unit_test_schema_LDADD = %D%/libconfig.la $(LDADD) -lm
 endif

@@ -375,6 +375,7 @@ int schema_usable(const struct devbus_json *schema, struct devbus_error *ret_err
 static int check_value(
 	const struct devbus_json *schema, const struct devbus_json *value, const struct place *place)
 {
+	bool secret = false;
 	int r = 0;
 
 	/* In the table's order: a wrong type is the complaint that explains the others. */
@@ -384,7 +385,10 @@ static int check_value(
 		if (limit && words[i].check)
 			r = words[i].check(limit, schema, value, place);
 	}
-	return r;
+	/* What is wrong with it would tell what it is. */
+	devbus_json_bool(devbus_json_get(schema, "writeOnly"), &secret);
+	return r == -EINVAL && secret ? complain(place, "is not what its schema allows; its value is secret")
+				      : r;
 }
 
 int schema_check(
