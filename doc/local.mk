@@ -20,9 +20,11 @@ docdesigndir = $(docdir)/design
 dist_docdesign_DATA = %D%/design/link.md
 
 docexamplesdir = $(docdir)/examples
-dist_docexamples_DATA = %D%/examples/fand.c
+dist_docexamples_DATA = %D%/examples/fand.c %D%/examples/fand-config.c
 dist_docexamples_SCRIPTS = %D%/examples/alarms-to.sh %D%/examples/readings-to-sqlite.py
 
-check_PROGRAMS += %D%/examples/fand
+check_PROGRAMS += %D%/examples/fand %D%/examples/fand-config
 %C%_examples_fand_CPPFLAGS = -I$(top_srcdir)/include
 %C%_examples_fand_LDADD = libdevbus/libdevbus.la
+%C%_examples_fand_config_CPPFLAGS = -I$(top_srcdir)/include
+%C%_examples_fand_config_LDADD = libdevbus/libdevbus.la

@@ -191,6 +191,7 @@ EXTRA_DIST += %D%/fuzz/replay-all.sh %D%/fuzz/corpus
 # ---- the structure of the source
 
 structure_tests = \
+	%D%/structure/examples.sh \
 	%D%/structure/includes.sh \
 	%D%/structure/shape.sh \
 	%D%/structure/symbols.sh

@@ -68,7 +68,7 @@ struct set_args {
 static const struct devbus_field set_fields[] = {
 	DEVBUS_FIELD(struct set_args, section, .flags = DEVBUS_REQUIRED | DEVBUS_TOPIC_LEVEL,
 		.description = "Name of the section"),
-	DEVBUS_FIELD(struct set_args, values, .flags = DEVBUS_REQUIRED,
+	DEVBUS_FIELD(struct set_args, values, .flags = DEVBUS_REQUIRED | DEVBUS_SECRET, /* it may hold some */
 		.description = "Object that is merged in (RFC 7396): null removes a member"),
 	DEVBUS_FIELD(struct set_args, if_revision, .min = -1, .max = 9007199254740992, .initial = -1,
 		.description = "Only if the section is at this revision; -1 or absent: at any"),

@@ -363,3 +363,26 @@ def test_a_device_file_that_was_changed_to_what_does_not_fit(device, cloud, conf
     assert "probe.json.damaged" in reason and "level is 99" in reason and "revision 2 is used" in reason
     assert get(device)["values"] == {"level": 2}
     assert path.with_name("probe.json.damaged").exists()
+
+
+# --- the example ----------------------------------------------------------------------------------------------------
+
+def test_the_example_takes_typed_configuration(tmp_path):
+    program, speed = BUILD / "doc" / "examples" / "fand-config", tmp_path / "pwm1"
+    manifests = tmp_path / "manifests"
+    manifests.mkdir()
+    (manifests / "fand.acl").write_text("")
+    with Device(tmp_path, "--services-dir", SOURCE / "services", "--services-dir", manifests) as device, NearCloud(device) as cloud:
+        fand = Probe(device, "fand", DEVBUS_FAND_PATH=str(speed))
+        fand.command = [program]
+        with Config(device), fand:
+            cloud.wait_for_status("online", "config")
+            cloud.wait_for_status("online", "fand")
+            wait_for("the section", lambda: cloud.got("service/config/state/fand"))
+            final = cloud.set({"limit": 50}, "fand")
+            assert final["state"] == "succeeded" and final["result"]["reported"]["values"] == {"limit": 50}, final
+            assert cloud.got("service/fand/state/limit")[-1].json() == {"limit": 50}
+            assert cloud.set({"limit": 5}, "fand")["error"]["code"] == "invalid-args"
+            with device.caller() as caller:
+                caller.call("fand", "set", percent=100)
+            assert speed.read_text() == "127\n"
