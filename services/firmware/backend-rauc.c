@@ -11,10 +11,10 @@
  *	Completed(0) says that all went well, not that the slot will boot		GetPrimary must name the slot
  */
 #include "backend.h"
-#include "error.h"
 #include "os-release.h"
 #include "rauc-client.h"
 #include "rauc-slots.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -371,7 +371,7 @@ static int rauc_open(const struct firmware_settings *settings, const struct back
 {
 	struct rauc *rauc = calloc(1, sizeof(*rauc));
 	if (!rauc)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	backend_init(&rauc->base, &backend_rauc, host);
 	rauc->settings = settings;
 	*ret_backend = &rauc->base;

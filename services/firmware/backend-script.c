@@ -12,8 +12,8 @@
  * The trust is here and not in the hooks: bundle.c has verified the image before the first of them sees it.
  */
 #include "bundle.h"
-#include "error.h"
 #include "hook.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,10 +67,10 @@ static int open_image(struct script *script, const char *path)
 	struct devbus_error error;
 	script->image_fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r = script->image_fd < 0
-			? error_errno(&error, -errno, path)
+			? reason_errno(&error, -errno, path)
 			: bundle_read(script->image_fd, script->settings->keys_dir, &script->bundle, &error);
 	if (r == 0 && lseek(script->image_fd, script->bundle.offset, SEEK_SET) < 0)
-		r = error_errno(&error, -errno, path);
+		r = reason_errno(&error, -errno, path);
 	if (r < 0) {
 		clean(script);
 		fail(script, &error);
@@ -282,7 +282,7 @@ static int script_open(const struct firmware_settings *settings, const struct ba
 {
 	struct script *script = calloc(1, sizeof(*script));
 	if (!script)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	backend_init(&script->base, &backend_script, host);
 	script->settings = settings;
 	script->image_fd = -1;
@@ -290,7 +290,7 @@ static int script_open(const struct firmware_settings *settings, const struct ba
 		script->lock_file, sizeof(script->lock_file), "%s/hook.lock", devbus_state_dir(host->bus));
 	if (n >= (int)sizeof(script->lock_file)) {
 		free(script);
-		return error_set(
+		return reason_set(
 			ret_error, -ENAMETOOLONG, DEVBUS_E_INTERNAL, "the state folder's name is too long");
 	}
 	*ret_backend = &script->base;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Nothing in the manifest is looked at before its signature is known to be good. */
 #include "bundle.h"
-#include "error.h"
+#include "reason.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,11 +80,11 @@ static int read_head(int fd, struct head *ret_head, struct devbus_error *ret_err
 {
 	ssize_t n = pread(fd, ret_head->text, sizeof(ret_head->text) - 1, 0);
 	if (n < 0)
-		return error_set(
+		return reason_set(
 			ret_error, -errno, DEVBUS_E_IO_ERROR, "reading the image: %s", strerror(errno));
 	ret_head->text[n] = '\0';
 	if (parse_head(ret_head) < 0)
-		return error_set(ret_error, -EBADMSG, DEVBUS_E_SIGNATURE,
+		return reason_set(ret_error, -EBADMSG, DEVBUS_E_SIGNATURE,
 			"it is not a signed image: no head %s", MAGIC);
 	return 0;
 }
@@ -139,15 +139,15 @@ static int verify(
 {
 	DIR *keys = opendir(keys_dir);
 	if (!keys)
-		return error_set(ret_error, -errno, DEVBUS_E_SIGNATURE,
+		return reason_set(ret_error, -errno, DEVBUS_E_SIGNATURE,
 			"%s: %s; put the public keys that are trusted there", keys_dir, strerror(errno));
 	int tried = try_keys(keys, head, manifest);
 	closedir(keys);
 	if (tried == 0)
-		return error_set(ret_error, -ENOKEY, DEVBUS_E_SIGNATURE,
+		return reason_set(ret_error, -ENOKEY, DEVBUS_E_SIGNATURE,
 			"%s: there is no public key, *.pem; nothing can be trusted", keys_dir);
 	if (tried > 0)
-		return error_set(ret_error, -EKEYREJECTED, DEVBUS_E_SIGNATURE,
+		return reason_set(ret_error, -EKEYREJECTED, DEVBUS_E_SIGNATURE,
 			"the signature fits none of the %d keys in %s", tried, keys_dir);
 	return 0;
 }
@@ -164,7 +164,7 @@ static int parse_manifest(
 		r = devbus_fields_read(manifest_fields, object, &manifest, ret_error);
 	devbus_json_free(object);
 	if (r < 0) /* signed by mistake: whoever signs must look at it, so it is no wrong argument of the command */
-		return error_set(ret_error, r, DEVBUS_E_SIGNATURE, "the signed manifest cannot be read");
+		return reason_set(ret_error, r, DEVBUS_E_SIGNATURE, "the signed manifest cannot be read");
 	memset(ret_image, 0, sizeof(*ret_image));
 	snprintf(ret_image->version, sizeof(ret_image->version), "%s", manifest.version);
 	snprintf(ret_image->compatible, sizeof(ret_image->compatible), "%s", manifest.compatible);
@@ -177,10 +177,10 @@ static int check_size(int fd, const struct bundle *bundle, struct devbus_error *
 {
 	struct stat status;
 	if (fstat(fd, &status) < 0)
-		return error_set(ret_error, -errno, DEVBUS_E_IO_ERROR, "the image: %s", strerror(errno));
+		return reason_set(ret_error, -errno, DEVBUS_E_IO_ERROR, "the image: %s", strerror(errno));
 	uint64_t size = (uint64_t)status.st_size - (uint64_t)bundle->offset;
 	if (size != bundle->image.bytes)
-		return error_set(ret_error, -EBADMSG, DEVBUS_E_CHECKSUM,
+		return reason_set(ret_error, -EBADMSG, DEVBUS_E_CHECKSUM,
 			"the image has %" PRIu64 " bytes, its manifest says %" PRIu64, size,
 			bundle->image.bytes);
 	return 0;
@@ -195,10 +195,10 @@ int bundle_read(int fd, const char *keys_dir, struct bundle *ret_bundle, struct 
 		return r;
 	char *manifest = malloc(head.manifest_bytes);
 	if (!manifest)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	bundle.offset = (off_t)(head.size + head.manifest_bytes);
 	if (pread(fd, manifest, head.manifest_bytes, (off_t)head.size) != (ssize_t)head.manifest_bytes)
-		r = error_set(ret_error, -EBADMSG, DEVBUS_E_SIGNATURE, "the image ends in its manifest");
+		r = reason_set(ret_error, -EBADMSG, DEVBUS_E_SIGNATURE, "the image ends in its manifest");
 	if (r == 0)
 		r = verify(keys_dir, &head, manifest, ret_error);
 	if (r == 0)

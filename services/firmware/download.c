@@ -7,9 +7,9 @@
  * a continuation, the download begins once more from its first byte.
  */
 #include "download.h"
-#include "error.h"
 #include "image.h"
 #include "progress.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -62,11 +62,11 @@ struct download {
 
 /* Keeps the first reason. Returns @result. */
 #define GIVE_UP(download, result, ...)                                                                       \
-	(*(download)->error.code ? (result) : error_set(&(download)->error, (result), __VA_ARGS__))
+	(*(download)->error.code ? (result) : reason_set(&(download)->error, (result), __VA_ARGS__))
 
 static int give_up_errno(struct download *download, int r, const char *what)
 {
-	return *download->error.code ? r : error_errno(&download->error, r, what);
+	return *download->error.code ? r : reason_errno(&download->error, r, what);
 }
 
 static int64_t now(const struct download *download)
@@ -343,7 +343,7 @@ int download_start(int dir_fd, const struct order *order, const struct download_
 {
 	struct download *download = calloc(1, sizeof(*download));
 	if (!download)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	download->dir_fd = dir_fd;
 	download->order = *order;
 	download->options = *options;

@@ -213,11 +213,11 @@ static void finish(struct curl_fetch *fetch, CURLcode result)
 		return;
 	}
 	if (fetch->host_error < 0) {
-		error_set(&error, fetch->host_error, DEVBUS_E_IO_ERROR, "could not go on: %s",
+		reason_set(&error, fetch->host_error, DEVBUS_E_IO_ERROR, "could not go on: %s",
 			strerror(-fetch->host_error));
 	} else {
 		end = judge(fetch, result, &code);
-		error_set(&error, -EIO, code, "download: %s",
+		reason_set(&error, -EIO, code, "download: %s",
 			*fetch->reason ? fetch->reason : curl_easy_strerror(result));
 	}
 	host->done(host->userdata, end, &error);
@@ -358,7 +358,7 @@ static int curl_start(const struct fetch_options *options, const struct fetch_ho
 	struct curl_fetch *fetch = calloc(1, sizeof(*fetch));
 	if (!fetch || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		free(fetch);
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	}
 	fetch->base = (struct fetch) { &fetch_curl, host };
 	fetch->easy = curl_easy_init();
@@ -369,7 +369,7 @@ static int curl_start(const struct fetch_options *options, const struct fetch_ho
 		fetch->added = curl_multi_add_handle(fetch->multi, fetch->easy) == CURLM_OK;
 	if (!fetch->added) {
 		curl_free_fetch(&fetch->base);
-		return error_set(ret_error, -ENOTSUP, DEVBUS_E_INTERNAL,
+		return reason_set(ret_error, -ENOTSUP, DEVBUS_E_INTERNAL,
 			"libcurl lacks an option, or memory is short");
 	}
 	*ret_fetch = &fetch->base;

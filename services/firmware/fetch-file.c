@@ -42,7 +42,7 @@ static void file_free(struct fetch *fetch)
 static void fail(struct fetch *fetch, const char *what, int error)
 {
 	struct devbus_error reason;
-	error_set(&reason, -error, DEVBUS_E_IO_ERROR, "%s: %s", what, strerror(error));
+	reason_set(&reason, -error, DEVBUS_E_IO_ERROR, "%s: %s", what, strerror(error));
 	fetch->host->done(fetch->host->userdata, FETCH_FAILED, &reason);
 }
 
@@ -133,11 +133,12 @@ static int open_url(struct file_fetch *file, const char *url, struct devbus_erro
 {
 	char *path = path_of(url);
 	if (!path)
-		return error_set(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not a file of this device");
+		return reason_set(
+			ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not a file of this device");
 	int r = open_regular(path, &file->fd, &file->size);
 	if (r < 0)
-		error_set(ret_error, r, r == -ENOENT ? DEVBUS_E_NOT_FOUND : DEVBUS_E_IO_ERROR, "%s: %s", path,
-			r == -EISDIR ? "not a regular file" : strerror(-r));
+		reason_set(ret_error, r, r == -ENOENT ? DEVBUS_E_NOT_FOUND : DEVBUS_E_IO_ERROR, "%s: %s",
+			path, r == -EISDIR ? "not a regular file" : strerror(-r));
 	curl_free(path);
 	return r;
 }
@@ -147,13 +148,13 @@ static int file_start(const struct fetch_options *options, const struct fetch_ho
 {
 	struct file_fetch *file = calloc(1, sizeof(*file));
 	if (!file)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	*file = (struct file_fetch) { .base = { &fetch_file, host }, .fd = -1 };
 	int r = open_url(file, options->url, ret_error);
 	if (r == 0 && !(file->piece = malloc(PIECE_BYTES)))
-		r = error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		r = reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	if (r == 0 && (r = host->arm(host->userdata, 0)) < 0)
-		error_set(ret_error, r, DEVBUS_E_INTERNAL, "timer: %s", strerror(-r));
+		reason_set(ret_error, r, DEVBUS_E_INTERNAL, "timer: %s", strerror(-r));
 	if (r < 0) {
 		file_free(&file->base);
 		return r;

@@ -3,8 +3,8 @@
 #ifndef FIRMWARE_FETCH_KINDS_H
 #define FIRMWARE_FETCH_KINDS_H
 
-#include "error.h"
 #include "fetch.h"
+#include "reason.h"
 
 struct fetch_kind {
 	int (*start)(const struct fetch_options *options, const struct fetch_host *host,

@@ -21,7 +21,7 @@ int fetch_start(const struct fetch_options *options, const struct fetch_host *ho
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncasecmp(options->url, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].kind->start(options, host, ret_fetch, ret_error);
-	return error_set(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not file://, http:// or https://");
+	return reason_set(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: not file://, http:// or https://");
 }
 
 void fetch_ready(struct fetch *fetch, int fd, uint32_t events)

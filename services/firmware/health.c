@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "health.h"
-#include "error.h"
+#include "reason.h"
 
 #include <devbus/host.h>
 #include <dirent.h>
@@ -73,7 +73,7 @@ static void on_deadline(struct devbus *bus, void *userdata)
 	struct devbus_error error;
 	(void)bus;
 	health->deadline = NULL;
-	error_set(&error, -ETIMEDOUT, DEVBUS_E_TIMEOUT, "%s", health->reason);
+	reason_set(&error, -ETIMEDOUT, DEVBUS_E_TIMEOUT, "%s", health->reason);
 	health->host->done(health->host->userdata, &error);
 }
 

@@ -4,7 +4,7 @@
 #define _GNU_SOURCE
 #endif
 #include "hook.h"
-#include "error.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static void on_end(struct devbus *bus, const struct devbus_program_end *end, voi
 	(void)bus;
 	hook->program = NULL;
 	if (!end->good)
-		error_set(&error, -EIO, end->timed_out ? DEVBUS_E_TIMEOUT : DEVBUS_E_IO_ERROR, "hook %s",
+		reason_set(&error, -EIO, end->timed_out ? DEVBUS_E_TIMEOUT : DEVBUS_E_IO_ERROR, "hook %s",
 			end->summary);
 	finish(hook, end->good ? NULL : &error, end->output);
 }
@@ -82,7 +82,7 @@ static void on_poll(struct devbus *bus, void *userdata)
 	if (flock(hook->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (hook->waited_ms < (uint64_t)hook->options.timeout_s * 1000)
 			return;
-		error_set(&error, -EBUSY, DEVBUS_E_TIMEOUT, "a hook of before is still at work");
+		reason_set(&error, -EBUSY, DEVBUS_E_TIMEOUT, "a hook of before is still at work");
 		finish(hook, &error, "");
 		return;
 	}
@@ -90,7 +90,7 @@ static void on_poll(struct devbus *bus, void *userdata)
 	hook->poll = NULL;
 	int r = run(hook);
 	if (r < 0) {
-		error_set(&error, r, DEVBUS_E_IO_ERROR, "hook %s: %s", hook->path, strerror(-r));
+		reason_set(&error, r, DEVBUS_E_IO_ERROR, "hook %s: %s", hook->path, strerror(-r));
 		finish(hook, &error, "");
 	}
 }

@@ -15,7 +15,6 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/bundle.c %D%/bundle.h \
 	%D%/digest.c %D%/digest.h \
 	%D%/download.c %D%/download.h \
-	%D%/error.c %D%/error.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/fetch-curl.c %D%/fetch-kinds.h \
 	%D%/fetch-file.c \
@@ -29,6 +28,7 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/order.c %D%/order.h \
 	%D%/os-release.c %D%/os-release.h \
 	%D%/progress.c %D%/progress.h \
+	%D%/reason.c %D%/reason.h \
 	%D%/record.c %D%/record.h \
 	%D%/report.c %D%/report.h \
 	%D%/restart.c %D%/restart.h \

@@ -3,8 +3,8 @@
  * How the machine begins after a start of the service, of the device, or with an order, and how it ends. A start without an update in it does what every
  * boot needs, also one without an update before: a boot loader that counts attempts must be told that this one is good.
  */
-#include "error.h"
 #include "machine-internal.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,14 +179,14 @@ static int open_folders(struct machine *machine, struct devbus_error *ret_error)
 	int n = *chosen ? snprintf(folder, sizeof(folder), "%s", chosen)
 			: snprintf(folder, sizeof(folder), "%s/download", state_dir);
 	if (n >= (int)sizeof(folder))
-		return error_set(ret_error, -ENAMETOOLONG, DEVBUS_E_IO_ERROR, "download_dir is too long");
+		return reason_set(ret_error, -ENAMETOOLONG, DEVBUS_E_IO_ERROR, "download_dir is too long");
 	machine->state_fd = devbus_folder(AT_FDCWD, state_dir);
 	machine->download_fd = devbus_folder(AT_FDCWD, folder);
 	snprintf(machine->image_path, sizeof(machine->image_path), "%s/%s", folder, DOWNLOAD_NAME);
 	int r = machine->state_fd < 0      ? machine->state_fd
 		: machine->download_fd < 0 ? machine->download_fd
 					   : 0;
-	return r < 0 ? error_errno(ret_error, r, machine->state_fd < 0 ? state_dir : folder) : 0;
+	return r < 0 ? reason_errno(ret_error, r, machine->state_fd < 0 ? state_dir : folder) : 0;
 }
 
 static int open_all(struct machine *machine, struct devbus_error *ret_error)
@@ -196,9 +196,9 @@ static int open_all(struct machine *machine, struct devbus_error *ret_error)
 	if (r < 0)
 		return r;
 	if ((r = devbus_boot_id(boot_id_file, machine->boot_id)) < 0)
-		return error_errno(ret_error, r, boot_id_file);
+		return reason_errno(ret_error, r, boot_id_file);
 	if ((r = load_record(machine)) < 0)
-		return error_errno(ret_error, r, "state.json");
+		return reason_errno(ret_error, r, "state.json");
 	return machine_open_backend(machine, ret_error);
 }
 
@@ -207,7 +207,7 @@ int machine_new(const struct firmware_settings *settings, const struct machine_h
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	if (!machine)
-		return error_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
+		return reason_set(ret_error, -ENOMEM, DEVBUS_E_INTERNAL, "out of memory");
 	machine->settings = settings;
 	machine->host = host;
 	machine->state_fd = machine->download_fd = -1;

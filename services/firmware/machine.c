@@ -3,8 +3,8 @@
  * A table says what each state does; enter() is the only way from one to the next. What fails before the target could boot fails at once; from then on it is
  * undone first, by the state rolling-back. A state that cannot be written is not acted on: it is tried again until the disk takes it.
  */
-#include "error.h"
 #include "machine-internal.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -176,10 +176,10 @@ static int check_image(
 	struct order order;
 	record_order(&machine->record, &order);
 	if (strcmp(image->version, order.version) != 0)
-		return error_set(ret_error, -EINVAL, DEVBUS_E_INCOMPATIBLE,
+		return reason_set(ret_error, -EINVAL, DEVBUS_E_INCOMPATIBLE,
 			"the image is version %s, ordered was %s", image->version, order.version);
 	if (*compatible && *image->compatible && strcmp(image->compatible, compatible) != 0)
-		return error_set(ret_error, -EINVAL, DEVBUS_E_INCOMPATIBLE,
+		return reason_set(ret_error, -EINVAL, DEVBUS_E_INCOMPATIBLE,
 			"the image is for %s, this device is %s", image->compatible, compatible);
 	return order_check_newer(&order, machine->record.from_version, ret_error);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A table of checks, in the order in which a person would want to hear about them. */
 #include "order.h"
-#include "error.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,10 +38,10 @@ static int check_url(const struct order *order, const struct order_rules *rules,
 {
 	for (const char *c = order->url; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return error_set(
+			return reason_set(
 				error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: blank or control character");
 	if (!scheme_allowed(order->url, rules->protocols))
-		return error_set(
+		return reason_set(
 			error, -EINVAL, DEVBUS_E_INVALID_ARGS, "url: scheme is none of %s", rules->protocols);
 	return 0;
 }
@@ -52,14 +52,14 @@ static int check_sha256(
 	(void)rules;
 	if (strlen(order->sha256) == 64 && strspn(order->sha256, "0123456789abcdefABCDEF") == 64)
 		return 0;
-	return error_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "sha256: not 64 hexadecimal digits");
+	return reason_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS, "sha256: not 64 hexadecimal digits");
 }
 
 static int check_size(const struct order *order, const struct order_rules *rules, struct devbus_error *error)
 {
 	if (order->size <= rules->max_size_bytes)
 		return 0;
-	return error_set(error, -EPERM, DEVBUS_E_REFUSED,
+	return reason_set(error, -EPERM, DEVBUS_E_REFUSED,
 		"size: %" PRIu64 " bytes, at most %" PRIu64 " are allowed", order->size,
 		rules->max_size_bytes);
 }
@@ -68,7 +68,7 @@ int order_check_newer(const struct order *order, const char *running, struct dev
 {
 	if (order->force || !*running || version_compare(order->version, running) > 0)
 		return 0;
-	return error_set(ret_error, -EPERM, DEVBUS_E_REFUSED, "version: %s is not newer than %s, which runs",
+	return reason_set(ret_error, -EPERM, DEVBUS_E_REFUSED, "version: %s is not newer than %s, which runs",
 		order->version, running);
 }
 
@@ -76,7 +76,7 @@ static int check_version(
 	const struct order *order, const struct order_rules *rules, struct devbus_error *error)
 {
 	if (!version_valid(order->version))
-		return error_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS,
+		return reason_set(error, -EINVAL, DEVBUS_E_INVALID_ARGS,
 			"version: not letters, digits, '.', '+' and '-'");
 	return order_check_newer(order, rules->version, error);
 }

@@ -4,7 +4,7 @@
  * installer said, are none. Every action of a state may be done twice, so "do it again" is most of the recovery.
  */
 #include "record.h"
-#include "error.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * That the order was taken is no reboot: the proof is that we are gone. So the only end that is told here is that of the time.
  */
 #include "restart.h"
-#include "error.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,7 +43,8 @@ static void on_deadline(struct devbus *bus, void *userdata)
 	struct devbus_error error;
 	(void)bus;
 	restart->deadline = NULL;
-	error_set(&error, -ETIMEDOUT, DEVBUS_E_TIMEOUT, "the device was not rebooted: %.200s", restart->last);
+	reason_set(
+		&error, -ETIMEDOUT, DEVBUS_E_TIMEOUT, "the device was not rebooted: %.200s", restart->last);
 	restart->failed(restart->userdata, &error);
 }
 

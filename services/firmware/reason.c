@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* One place decides which errno is a full disk. */
-#include "error.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-int error_set(struct devbus_error *ret_error, int result, const char *code, const char *format, ...)
+int reason_set(struct devbus_error *ret_error, int result, const char *code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -17,9 +17,9 @@ int error_set(struct devbus_error *ret_error, int result, const char *code, cons
 	return result;
 }
 
-int error_errno(struct devbus_error *ret_error, int result, const char *what)
+int reason_errno(struct devbus_error *ret_error, int result, const char *what)
 {
 	bool full = result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
-	return error_set(ret_error, result, full ? DEVBUS_E_NO_SPACE : DEVBUS_E_IO_ERROR, "%s: %s", what,
+	return reason_set(ret_error, result, full ? DEVBUS_E_NO_SPACE : DEVBUS_E_IO_ERROR, "%s: %s", what,
 		strerror(-result));
 }
