@@ -258,7 +258,7 @@ check_setting() # KEY=VALUE
 		refuse "--set $1" "this key follows from another option; see --help" ;;
 	"$1" | '' | *[!a-z0-9_]*) refuse "--set $1" "give KEY=VALUE, such as keepalive_s=5" ;;
 	esac
-	case " $(echo $settings) " in
+	case " $(echo "$settings" | tr "\n" " ") " in
 	*" ${1%%=*} "*) ;;
 	*) refuse "--set $1" "${1%%=*} is not a setting of the library; see devbus.conf(5)" ;;
 	esac
