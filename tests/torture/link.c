@@ -29,7 +29,8 @@ static void prepare(void)
 	kit_setting("broker", address);
 	kit_setting("reconnect_min_ms", "100");
 	kit_setting("reconnect_max_ms", "100");
-	kit_setting("stop_timeout_ms", "1000");
+	kit_setting("connect_timeout_s", "15"); /* a machine may be slow */
+	kit_setting("stop_timeout_ms", "15000");
 	hold(devbus_open_with(&(struct devbus_options) { .name = "unit" }, &kit.bus) == 0);
 	hold(devbus_subscribe(kit.bus, "x/+", NULL, 0, on_message, NULL) == 0);
 	hold(devbus_ready(kit.bus) == 0);
