@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from device_kit import _DIE_WITH_PARENT, end, wait_for
-from reboot_kit import Machine
+from reboot_kit import Machine, program_of
 
 dbus = pytest.importorskip("dbus", reason="no python3-dbus")
 pytest.importorskip("dbusmock", reason="no python3-dbusmock")
@@ -24,6 +24,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 </busconfig>
 """
 LOGIN1, MANAGER = "org.freedesktop.login1", "org.freedesktop.login1.Manager"
+pytestmark = pytest.mark.skipif(LOGIN1.encode() not in program_of("reboot")[0].read_bytes(), reason="built without libsystemd")
 
 
 class SystemBus:
