@@ -97,10 +97,8 @@ static int tell_boot(
 	struct history *history = &arrival->history;
 	struct evidence evidence;
 	struct boot_event event;
-	snprintf(arrival->old_boot_id, sizeof(arrival->old_boot_id), "%s", history->boot_id);
 	evidence_read(root, history->crash, &evidence);
-	arrival_event(
-		&event, record, arrival->old_boot_id, boot_id, &evidence, wall_trusted_ms(arrival->bus));
+	arrival_event(&event, record, history->boot_id, boot_id, &evidence, wall_trusted_ms(arrival->bus));
 	int r = history_boot(history, record, boot_id, &arrival->guards);
 	if (r < 0)
 		return r;

@@ -11,7 +11,6 @@ struct arrival {
 	int state_dir_fd;
 	struct guards guards;
 	struct history history;
-	char old_boot_id[DEVBUS_BOOT_ID_SIZE]; /* of the boot before this one; "": not known */
 	struct alarm mark; /* the uptime is to be written down */
 };
 

@@ -22,6 +22,7 @@ static void clear(void)
 {
 	devbus_fields_clear(history_fields, &history);
 	memset(&history, 0, sizeof(history));
+	memset(&record, 0, sizeof(record));
 }
 
 /* A boot, by an order at @uptime_ms of the one before. */
