@@ -44,6 +44,9 @@ void machine_enter(struct machine *machine, enum state state);
 /* What machine_enter() does once the state is written. */
 void machine_act(struct machine *machine);
 
+/* Calls @handler later, unless a state is entered before. */
+void machine_after(struct machine *machine, uint32_t delay_ms, devbus_timer_handler *handler);
+
 /* Ends the update for this reason: at once, or by rolling back. */
 void machine_fail(struct machine *machine, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

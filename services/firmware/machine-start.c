@@ -59,7 +59,7 @@ static void on_first_look(struct machine *machine, const struct devbus_error *er
 		machine_fail(machine, error->code, "it is not known which slot runs: %s", error->message);
 	} else {
 		machine->host->trouble(machine->host->userdata, error->message);
-		devbus_after(machine->host->bus, LOOK_RETRY_MS, look_again, machine, &machine->timer);
+		machine_after(machine, LOOK_RETRY_MS, look_again);
 	}
 }
 

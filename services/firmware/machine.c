@@ -13,13 +13,14 @@
 #include <string.h>
 #include <time.h>
 
-#define WRITE_RETRY_MS 5000
+#define WRITE_RETRY_MS 2000
 #define ROLL_BACK_WRITES 4 /* beyond the limit: a loop is to be left in the old system */
 #define TEST_BOOTS_MAX 3 /* of a target that reboots before its checks have ended */
 
 /* ---- from state to state */
 
-static void stop_activities(struct machine *machine)
+/* Whatever goes on belongs to the state before. A job that nobody waits for any more (a look, or that of a cancelled update) is dropped. */
+static int stop_activities(struct machine *machine, struct devbus_error *ret_error)
 {
 	devbus_timer_stop(machine->timer);
 	machine->timer = NULL;
@@ -28,6 +29,15 @@ static void stop_activities(struct machine *machine)
 	machine->health = NULL;
 	restart_free(machine->restart);
 	machine->restart = NULL;
+	return machine->then ? machine_open_backend(machine, ret_error) : 0;
+}
+
+void machine_after(struct machine *machine, uint32_t delay_ms, devbus_timer_handler *handler)
+{
+	int r = devbus_after(machine->host->bus, delay_ms, handler, machine, &machine->timer);
+	if (r < 0)
+		machine->host->trouble(
+			machine->host->userdata, "no timer: the update stands still until a restart");
 }
 
 static void retry_write(struct devbus *bus, void *userdata)
@@ -53,7 +63,11 @@ static enum state break_loop(struct machine *machine, enum state state)
 
 void machine_enter(struct machine *machine, enum state state)
 {
-	stop_activities(machine);
+	struct devbus_error error;
+	if (stop_activities(machine, &error) < 0) {
+		machine->host->trouble(machine->host->userdata, error.message);
+		return;
+	}
 	state = break_loop(machine, state);
 	machine->next = state;
 	if (state >= STATE_SUCCEEDED)
@@ -65,7 +79,7 @@ void machine_enter(struct machine *machine, enum state state)
 		machine->host->trouble(machine->host->userdata, message);
 		machine->record.writes--;
 		machine->unwritten = true;
-		devbus_after(machine->host->bus, WRITE_RETRY_MS, retry_write, machine, &machine->timer);
+		machine_after(machine, WRITE_RETRY_MS, retry_write);
 		return;
 	}
 	if (machine->unwritten)
@@ -357,15 +371,9 @@ static void (*const actions[])(struct machine *machine) = {
 	[STATE_CANCELLED] = do_final,
 };
 
-/* A job that nobody waits for any more (a look, or that of a cancelled update) is dropped. */
 void machine_act(struct machine *machine)
 {
-	struct devbus_error error;
 	enum state state = machine_state(machine);
-	if (machine->then && machine_open_backend(machine, &error) < 0) {
-		machine->host->trouble(machine->host->userdata, error.message);
-		return;
-	}
 	if (state_is_active(state))
 		machine->host->tell(machine->host->userdata, NULL);
 	actions[state](machine);

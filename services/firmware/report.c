@@ -44,6 +44,8 @@ void report_progress(struct devbus *bus, struct progress_state *shown, const str
 	snprintf(shown->state, sizeof(shown->state), "%s", record->state);
 	snprintf(shown->version, sizeof(shown->version), "%s", record->version);
 	shown->percent = good ? 100 : progress && progress->percent > 0 ? (uint32_t)progress->percent : 0;
+	if (record_state(record) == STATE_ACCEPTED)
+		shown->bytes = shown->size = 0; /* of the update before */
 	if (progress && progress->bytes) {
 		shown->bytes = progress->bytes;
 		shown->size = progress->size;

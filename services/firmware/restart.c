@@ -48,9 +48,14 @@ static void on_deadline(struct devbus *bus, void *userdata)
 	restart->failed(restart->userdata, &error);
 }
 
-static void order_later(struct restart *restart)
+/* The same answer each second is one line in the log. */
+static void order_later(struct restart *restart, const char *code, const char *message)
 {
-	devbus_log(DEVBUS_LOG_WARNING, "reboot: %s", restart->last);
+	char answer[sizeof(restart->last)];
+	snprintf(answer, sizeof(answer), "%.31s: %.200s", code, message);
+	if (strcmp(answer, restart->last) != 0)
+		devbus_log(DEVBUS_LOG_WARNING, "reboot: %s", answer);
+	memcpy(restart->last, answer, sizeof(answer));
 	if (devbus_after(restart->bus, RETRY_MS, order, restart, &restart->retry) < 0)
 		devbus_log(DEVBUS_LOG_ERROR, "timer: out of memory");
 }
@@ -64,9 +69,7 @@ static void on_outcome(struct devbus *bus, const struct devbus_outcome *outcome,
 		snprintf(restart->last, sizeof(restart->last), "the reboot service took the order");
 		return;
 	}
-	snprintf(restart->last, sizeof(restart->last), "%s: %s", outcome->code,
-		outcome->message ? outcome->message : "");
-	order_later(restart);
+	order_later(restart, outcome->code, outcome->message ? outcome->message : "");
 }
 
 static void order(struct devbus *bus, void *userdata)
@@ -85,10 +88,8 @@ static void order(struct devbus *bus, void *userdata)
 	};
 	int r = devbus_call(bus, &call, &restart->call);
 	restart->calling = r == 0;
-	if (r < 0) {
-		snprintf(restart->last, sizeof(restart->last), "%s", strerror(-r));
-		order_later(restart);
-	}
+	if (r < 0)
+		order_later(restart, DEVBUS_E_INTERNAL, strerror(-r));
 }
 
 int restart_start(struct devbus *bus, const char *reason, uint32_t timeout_ms, restart_failed *failed,

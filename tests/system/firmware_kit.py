@@ -104,6 +104,11 @@ class FirmwareDevice(DevbusLibrary):
     def reaches(self, state, timeout_s=30):
         wait_until(f"the update is {state}", lambda: self.recorded_state() == state, timeout_s)
 
+    def change_record(self, **members):
+        """What a service that is down will find."""
+        path = self.bed / "state" / "firmware" / "state.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **members}))
+
     def boot_id(self):
         return (self.bed / "boot_id").read_text().strip()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """A firmware update as the cloud sees it: on a device with two slots, hooks and a simulated boot. Whatever happens, no slot is ever mixed,
 and each command has one final event, which comes after the boot that proves it."""
+import json
 import subprocess
 
 import pytest
@@ -286,6 +287,65 @@ def test_killed_while_rolling_back(device, base):
         device.be_sick(False)
         device.configure(health_timeout_s=30)
     device.should_run(before)
+
+
+def test_loop_is_broken(device, base):
+    """The record says that it went through nearly as many states as it may."""
+    before = running(device)
+    device.hold("install")
+    identity = device.update(device.make_image(base))
+    device.reaches("installing")
+    device.kill_service("firmware")
+    device.change_record(writes=27)
+    device.start_service("firmware")
+    device.let_go("install")
+    device.ends(identity, "failed", "state-loop")
+    assert running(device) == before
+
+
+def test_version_that_reboots_by_itself_is_rolled_back(device, base):
+    before = running(device)
+    device.hold("health")
+    identity = device.update(device.make_image(base))
+    device.reaches("testing")
+    device.kill_service("firmware")
+    device.change_record(boots=3, boot_id="another")
+    device.start_service("firmware", wait="no")
+    device.let_go("health")
+    device.ends(identity, "failed", "rolled-back")
+    device.should_run(before)
+
+
+def test_state_that_cannot_be_written_is_not_acted_on(device, base):
+    device.hold("install")
+    identity = device.update(device.make_image(base))
+    device.reaches("installing")
+    in_the_way = device.bed / "state" / "firmware" / ".state.json.new"
+    in_the_way.mkdir()
+    device.let_go("install")
+    wait_until("it is degraded", lambda: device.status_of("firmware")["firmware"]["state"] == "degraded")
+    assert device.recorded_state() == "installing"
+    in_the_way.rmdir()
+    device.ends(identity, "succeeded")
+    wait_until("it is well again", lambda: device.status_of("firmware")["firmware"]["state"] == "online")
+
+
+def test_local_call_is_answered_before_the_reboot(device, base):
+    args = device.make_image(base)
+    before = device.boot_id()
+    done = device._devbusctl("call", "firmware", "update", json.dumps(args))
+    assert done.returncode == 0 and json.loads(done.stdout)["state"] == "installed", done
+    wait_until("it is over", lambda: device.recorded_state() == "succeeded", 20)
+    assert device.boot_id() != before
+    device.slots_should_be_whole()
+    device.should_run(base)
+
+
+def test_damaged_record_is_passed_over(device, base):
+    device.kill_service("firmware")
+    (device.bed / "state" / "firmware" / "state.json").write_text("{")
+    device.start_service("firmware")
+    device.ends(device.update(device.make_image(base)), "succeeded")
 
 
 def test_same_command_again_is_answered_and_not_run(device, base):
