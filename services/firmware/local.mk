@@ -44,12 +44,19 @@ if HAVE_LIBSYSTEMD
 endif
 
 if HAVE_CHECK
-firmware_unit_tests = tests/unit/test-firmware tests/unit/test-firmware-download
+firmware_unit_tests = \
+	tests/unit/test-firmware \
+	tests/unit/test-firmware-backend \
+	tests/unit/test-firmware-download
 check_PROGRAMS += $(firmware_unit_tests)
 TESTS += $(firmware_unit_tests)
 endif
 tests_unit_test_firmware_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_firmware_LDADD = %D%/libfirmware.la libdevbus/libdevbus.la $(CHECK_LIBS)
+# The backends need the bus: over a fake link and clock.
+tests_unit_test_firmware_backend_SOURCES = \
+	tests/unit/test-firmware-backend.c tests/unit/bus-kit.c tests/unit/fake-link.c
+tests_unit_test_firmware_backend_LDADD = %D%/libfirmware.la libdevbus/libcore.la $(CHECK_LIBS)
 tests_unit_test_firmware_download_SOURCES = \
 	tests/unit/test-firmware-download.c \
 	tests/unit/test-firmware-kit.h tests/unit/test-firmware-server.h
