@@ -7,7 +7,8 @@ import threading
 
 
 class ImageServer:
-    def __init__(self):
+    def __init__(self, tls=None):
+        """@tls: an ssl.SSLContext, for https."""
         self.images, self.requests, self.sent = {}, [], 0
         self.cuts = []  # offsets in the image at which the connection breaks, one after another
         self.stall_at = None  # offset at which nothing more is sent, until it is None again
@@ -19,15 +20,24 @@ class ImageServer:
             def do_GET(self):
                 server._answer(self)
 
+            def handle(self):
+                try:
+                    super().handle()
+                except OSError:
+                    pass  # a handshake that failed, or a link that is gone
+
             def log_message(self, *_):
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:  # the handshake is done by the thread of the link: one that fails must not end the server
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def url(self, name):
-        return f"http://127.0.0.1:{self._server.server_port}/{name}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/{name}"
 
     def end(self):
         self._server.shutdown()

@@ -2,12 +2,14 @@
 """A firmware update as the cloud sees it: on a device with two slots, hooks and a simulated boot. Whatever happens, no slot is ever mixed,
 and each command has one final event, which comes after the boot that proves it."""
 import json
+import ssl
 import subprocess
 
 import pytest
 
 from DevbusLibrary import wait_until
 from firmware_kit import FirmwareDevice
+from image_server import ImageServer
 
 GOOD = ["accepted", "downloading", "verifying", "installing", "installed", "rebooting", "testing", "committing", "succeeded"]
 
@@ -132,6 +134,39 @@ def test_no_space(device, base):
 def test_file_that_is_not_there(device, base):
     args = device.make_image(base)
     device.ends(device.update(args, url=device.server.url("nothing")), "failed", "not-found")
+
+
+def make_certificate(folder, name, issuer=None):
+    """@name.pem and its key, for 127.0.0.1; without @issuer an authority."""
+    issued = ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key"] if issuer else []
+    kind = "subjectAltName=IP:127.0.0.1" if issuer else "basicConstraints=critical,CA:TRUE"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    f"/CN={name}", "-addext", kind, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", *issued],
+                   check=True, capture_output=True)
+    return folder / f"{name}.pem"
+
+
+def test_https_proves_both_sides(device, base, tmp_path):
+    authority = make_certificate(tmp_path, "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(make_certificate(tmp_path, "server", "authority"), tmp_path / "server.key")
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = ImageServer(context)
+    args = device.make_image(base)
+    server.images[base] = device.server.images[base]
+    args["url"] = server.url(base)
+    own = {"client_certificate": make_certificate(tmp_path, "device", "authority"), "client_key": tmp_path / "device.key"}
+    try:
+        device.configure(patience_s=0, **own)
+        device.ends(device.update(args), "failed", "io-error")  # an authority that is not known here
+        device.configure(ca_file=authority, client_certificate="", client_key="")
+        device.ends(device.update(args), "failed", "io-error")  # a device that is not known there
+        device.configure(**own)
+        device.ends(device.update(args), "succeeded")
+    finally:
+        device.configure(patience_s=86400, ca_file="", client_certificate="", client_key="")
+        server.end()
 
 
 @pytest.fixture
