@@ -19,7 +19,7 @@ struct machine {
 	char image_path[PATH_MAX];
 	char boot_id[DEVBUS_BOOT_ID_SIZE];
 	struct record record;
-	enum state next; /* that could not be written yet */
+	enum state next; /* to be tried again, if it could not be entered */
 	bool unwritten;
 	bool expected; /* as given to machine_start() */
 	uint64_t started_ms; /* of CLOCK_BOOTTIME */
@@ -54,7 +54,7 @@ void machine_fail(struct machine *machine, const char *code, const char *format,
 /* Passes it on at the pace of progress.h. */
 void machine_tell(struct machine *machine, const struct machine_progress *progress);
 
-/* Opens the backend; one that is open is dropped with its job. Returns 0 or a negative errno, then @ret_error says why. */
+/* Opens the backend; one that is open is dropped with its job, on success. Returns 0 or a negative errno, then @ret_error says why. */
 int machine_open_backend(struct machine *machine, struct devbus_error *ret_error);
 
 /* Has the backend look; the job ends in @then. */

@@ -13,11 +13,16 @@
 #include <string.h>
 #include <time.h>
 
-#define WRITE_RETRY_MS 2000
+#define RETRY_MS 2000
 #define ROLL_BACK_WRITES 4 /* beyond the limit: a loop is to be left in the old system */
 #define TEST_BOOTS_MAX 3 /* of a target that reboots before its checks have ended */
 
 /* ---- from state to state */
+
+static void drop_result(struct machine *machine, const struct devbus_error *error)
+{
+	(void)machine, (void)error;
+}
 
 /* Whatever goes on belongs to the state before. A job that nobody waits for any more (a look, or that of a cancelled update) is dropped. */
 static int stop_activities(struct machine *machine, struct devbus_error *ret_error)
@@ -29,7 +34,10 @@ static int stop_activities(struct machine *machine, struct devbus_error *ret_err
 	machine->health = NULL;
 	restart_free(machine->restart);
 	machine->restart = NULL;
-	return machine->then ? machine_open_backend(machine, ret_error) : 0;
+	if (!machine->then)
+		return 0;
+	machine->then = drop_result;
+	return machine_open_backend(machine, ret_error);
 }
 
 void machine_after(struct machine *machine, uint32_t delay_ms, devbus_timer_handler *handler)
@@ -40,12 +48,19 @@ void machine_after(struct machine *machine, uint32_t delay_ms, devbus_timer_hand
 			machine->host->userdata, "no timer: the update stands still until a restart");
 }
 
-static void retry_write(struct devbus *bus, void *userdata)
+static void on_later(struct devbus *bus, void *userdata)
 {
 	struct machine *machine = userdata;
 	(void)bus;
 	machine->timer = NULL;
 	machine_enter(machine, machine->next);
+}
+
+static void try_later(struct machine *machine, const char *message)
+{
+	machine->host->trouble(machine->host->userdata, message);
+	machine->unwritten = true;
+	machine_after(machine, RETRY_MS, on_later);
 }
 
 /* Against loops: a state too many ends the update, in the old system if it can be had. */
@@ -64,22 +79,20 @@ static enum state break_loop(struct machine *machine, enum state state)
 void machine_enter(struct machine *machine, enum state state)
 {
 	struct devbus_error error;
+	machine->next = state;
 	if (stop_activities(machine, &error) < 0) {
-		machine->host->trouble(machine->host->userdata, error.message);
+		try_later(machine, error.message);
 		return;
 	}
-	state = break_loop(machine, state);
-	machine->next = state;
+	machine->next = state = break_loop(machine, state);
 	if (state >= STATE_SUCCEEDED)
 		download_drop(machine->download_fd); /* it may be what fills the disk */
 	int r = record_save(machine->state_fd, &machine->record, state, machine->boot_id);
 	if (r < 0) {
 		char message[128];
 		snprintf(message, sizeof(message), "state.json cannot be written: %s", strerror(-r));
-		machine->host->trouble(machine->host->userdata, message);
 		machine->record.writes--;
-		machine->unwritten = true;
-		machine_after(machine, WRITE_RETRY_MS, retry_write);
+		try_later(machine, message);
 		return;
 	}
 	if (machine->unwritten)
@@ -121,18 +134,18 @@ static void on_job_progress(void *userdata, int percent, const char *message)
 /* What was seen stays known: nothing has changed by being asked again. */
 int machine_open_backend(struct machine *machine, struct devbus_error *ret_error)
 {
-	struct backend_view view = { 0 };
-	if (machine->backend)
-		view = machine->backend->view;
-	backend_free(machine->backend);
-	machine->backend = NULL;
-	machine->then = NULL;
+	struct backend *fresh = NULL;
 	machine->backend_host =
 		(struct backend_host) { machine->host->bus, on_job_progress, on_job, machine };
-	int r = backend_open(machine->settings, &machine->backend_host, &machine->backend, ret_error);
-	if (r == 0)
-		machine->backend->view = view;
-	return r;
+	int r = backend_open(machine->settings, &machine->backend_host, &fresh, ret_error);
+	if (r < 0)
+		return r;
+	if (machine->backend)
+		fresh->view = machine->backend->view;
+	backend_free(machine->backend);
+	machine->backend = fresh;
+	machine->then = NULL;
+	return 0;
 }
 
 void machine_look(struct machine *machine, machine_job_done *then)
