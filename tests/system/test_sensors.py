@@ -143,12 +143,14 @@ def test_changed_interval_shows_at_the_cloud_within_a_second(device):
     assert took_s < 1 * SLOWER
 
 
-def test_configuration_that_makes_no_sense_is_shown(device):
-    device.send_command("config", "set", {"section": "sensor", "values": {"sensors": {"x": {"file": "/etc/passwd"}}}})
-    status = wait_until("degraded", lambda: (s := state_of(device, "sensor")).get("state") == "degraded" and s, 10 * SLOWER)
-    assert "sensors.x.file" in json.dumps(status)
-    configure(device, {"sensors": None})
-    wait_until("online again", lambda: state_of(device, "sensor").get("state") == "online", 10 * SLOWER)
+def test_configuration_that_makes_no_sense_fails_and_the_one_before_stays(device):
+    configure(device, {"report_interval_ms": 1000})
+    identity = device.send_command("config", "set", {"section": "sensor", "values": {
+        "report_interval_ms": 5000, "sensors": {"x": {"file": "/etc/passwd"}}}})
+    event = device.command_should_end_within(20 * SLOWER, "config", "set", identity, "failed")
+    assert "sensors.x.file" in event["error"]["message"]
+    device.forget_messages()
+    assert device.should_receive_within(5 * SLOWER, "event/sensor/chip1-temp1")["interval_ms"] < 2000
 
 
 def test_sensor_of_a_file_gets_unit_and_aggregates(device, root):
