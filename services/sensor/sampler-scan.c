@@ -54,13 +54,20 @@ static void start_channel(struct sampler *sampler, struct channel *channel, int6
 	channel->report_due_ms = now_ms + channel->plan.report_ms;
 }
 
+/* Whether a reading of the one is a reading of the other. By members: there is padding between them. */
+static bool same_source(const struct source *a, const struct source *b)
+{
+	return a->read == b->read && a->column == b->column && strcmp(a->path, b->path) == 0 &&
+	       strcmp(a->attribute, b->attribute) == 0;
+}
+
 /* @channel has its sensor and plan; everything else it takes over from the one that had its id. */
 static void continue_channel(
 	struct sampler *sampler, struct channel *channel, struct channel *before, int64_t now_ms)
 {
 	const struct sensor sensor = channel->sensor;
 	const struct plan plan = channel->plan;
-	bool moved = memcmp(&sensor.source, &before->sensor.source, sizeof sensor.source) != 0;
+	bool moved = !same_source(&sensor.source, &before->sensor.source);
 	bool faster = plan.sample_ms != before->plan.sample_ms;
 
 	if (!plan_same_scale(&plan, &before->plan)) {
