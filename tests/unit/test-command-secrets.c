@@ -82,7 +82,7 @@ START_TEST(test_kept_until_it_is_final)
 	start();
 	behaviour = DEFER;
 	for (int i = 0; i < 20; i++) { /* pages are moved about meanwhile */
-		char id[8];
+		char id[16];
 
 		snprintf(id, sizeof id, "x%d", i);
 		join(id, "n", SECRET);
