@@ -21,6 +21,11 @@ class Config(Probe):
         super().__init__(device, "config", **{f"DEVBUS_CONFIG_{key.upper()}": str(value) for key, value in settings.items()})
         self.command = [BUILD / "services" / "config" / "devbus-config"]
 
+    def __exit__(self, failure, *more):
+        status = self.stop() if self.alive() and not failure else 0
+        super().__exit__(failure, *more)
+        assert status == 0, self.log()  # also: a sanitizer found a leak
+
     def section(self, name="probe"):
         return json.loads((self.state_dir() / "sections" / f"{name}.json").read_text())
 
