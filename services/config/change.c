@@ -72,7 +72,9 @@ static int check_values(const struct sections *sections, const struct section *s
 {
 	int r = check_limits(values, ret_error);
 
-	return r < 0 ? r : schemas_check(&sections->schemas, section->name, values, ret_error);
+	if (r == 0)
+		r = schemas_check(&sections->schemas, section->name, values, ret_error);
+	return r == -ENOMEM ? refuse_errno(ret_error, r) : r;
 }
 
 /* The history's entry: who, when, and @name: @what (taken). NULL when memory is short. */
