@@ -299,6 +299,7 @@ check_PROGRAMS += %D%/faults/worker
 check_PROGRAMS += %D%/faults/kill-at
 %C%_faults_kill_at_SOURCES = %D%/faults/kill-at.c
 %C%_faults_kill_at_LDADD =
+
 # The same, and the library in it, under sanitizers: whatever hostile messages do to it shows. Only check-faults needs it.
 EXTRA_PROGRAMS += %D%/faults/worker-sanitized
 %C%_faults_worker_sanitized_SOURCES = %D%/faults/worker.c $(libdevbus_libcore_la_SOURCES)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+for folder in ("integration", "system"):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / folder))
 
 from DevbusLibrary import DevbusLibrary, wait_until  # noqa: E402, F401
 

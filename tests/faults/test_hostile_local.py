@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Whatever the local broker may deliver to a service, on each topic that it hears: nothing that is wrong runs, each wrong command has its
 documented answer (protocol 4.5), each wrong call none (5.5), and the service is none the worse. Under sanitizers where they were built."""
-import json
 import random
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from fault_kit import SEED, how_many, measured, record  # first: it says where the others are
 
-from fault_kit import SEED, how_many, measured, record  # noqa: E402
-
-from accounting import Log  # noqa: E402
-from device_kit import BUILD, Device, Probe, cloud_broker, wait_for  # noqa: E402
+from accounting import Log
+from device_kit import BUILD, Device, Probe, cloud_broker, wait_for
 
 SANITIZED = BUILD / "tests" / "faults" / "worker-sanitized"
 EVENTS = "cloud/event/probe"
@@ -144,9 +139,10 @@ def test_wrong_commands_have_their_documented_answers(hostage):
 
 # --- calls: every one of these asks for an answer where none may go, or in a form that is none
 
-FOREIGN = ["cloud/event/probe/work", "cloud/command/config/set", "service/config/state/probe", "service/probe/status", "service/x/call/work",
-           "service/x/reply", "service//reply/a", "service/X/reply/a", "x", "/", "//", "$SYS/broker",
-           "$CONTROL/dynamic-security/v1", "$share/g/service/x/reply/a", "service/x/reply/" + "a" * 300, "devices/1/event/x", "service/x/replys/a", " service/x/reply/a"]
+FOREIGN = ["cloud/event/probe/work", "cloud/command/config/set", "service/config/state/probe", "service/probe/status",
+           "service/x/call/work", "service/x/reply", "service//reply/a", "service/X/reply/a", "x", "/", "//", "$SYS/broker",
+           "$CONTROL/dynamic-security/v1", "$share/g/service/x/reply/a", "service/x/reply/" + "a" * 300, "devices/1/event/x",
+           "service/x/replys/a", " service/x/reply/a"]
 WILD = ["#", "+", "service/+/reply/a", "service/x/reply/#", "service/#", "service/x/reply/+"]
 
 
@@ -245,8 +241,9 @@ def test_mutations_on_every_topic_that_a_service_hears(hostage):
     cli.close()
     ran = target.ran()
     target.end()
-    record("hostile messages, mutated", f"seed {SEED}", {"inputs": count, "sanitized": target.sanitized, "ran": sum(ran.values()),
-                                                         "received": stats["messages_received"], "malformed": stats["messages_malformed"]})
+    record("hostile messages, mutated", f"seed {SEED}", {
+        "inputs": count, "sanitized": target.sanitized, "ran": sum(ran.values()), "received": stats["messages_received"],
+        "malformed": stats["messages_malformed"]})
     measured(f"of {count} mutated messages ran a method", sum(ran.values()), 0)
 
 

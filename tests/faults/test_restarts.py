@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """A broker that ends and comes back, again and again: what a connection took is given back with it."""
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from fault_kit import how_many, measured, record, resources_of  # first: it says where the other is
 
-from fault_kit import how_many, measured, record, resources_of  # noqa: E402
-
-from device_kit import SANITIZED, Device, Probe, wait_for  # noqa: E402
+from device_kit import SANITIZED, Device, Probe, wait_for
 
 WARM_UP = how_many(5, 50)  # until each buffer has been as large as it gets
 RESTARTS = how_many(25, 1000)
