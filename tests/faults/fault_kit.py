@@ -70,25 +70,31 @@ class Network:
         subprocess.run(["nft", script], check=True, stdin=subprocess.DEVNULL)
 
 
+def _enter_own_network(libc):
+    """Returns what is missing, if anything is."""
+    if libc.unshare(0x40000000):  # CLONE_NEWNET
+        return f"no network namespace: {os.strerror(ctypes.get_errno())}"
+    try:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        Network().drop(1)
+        Network().restore()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"no packets can be dropped: {error}"
+    return None
+
+
 @contextlib.contextmanager
 def own_network():
     """What this thread starts within the block lives in a network namespace of its own. Skips where that may not be made."""
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if libc.unshare(0x40000000):  # CLONE_NEWNET
-            pytest.skip(f"no network namespace: {os.strerror(ctypes.get_errno())}")
-        try:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-            network = Network()
-            network.drop(1)
-            network.restore()
-            yield network
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no packets can be dropped: {error}")
-        finally:
-            libc.setns(before, 0)
+        missing = _enter_own_network(libc)
+        if missing:
+            pytest.skip(missing)
+        yield Network()
     finally:
+        libc.setns(before, 0)
         os.close(before)
 
 
