@@ -65,7 +65,7 @@ def test_hundred_kills_of_the_broker_and_of_the_publisher():
     """One long life: 100 000 events."""
     count, rate = 100000, 400
     faults = [kill_local_broker] * 100 + [kill_publisher(count, f"rate={rate}")] * 100
-    balance, figures = run(faults, SEED, count, rate, timeout_s=600)
+    balance, figures = run(faults, SEED, count, rate, timeout_s=1500)
     record("durable events, 100 000", "100 + 100 kills", {"faults": len(faults), **figures})
     name = "of 100 000 durable events over 100 kills of the broker and 100 of the publisher"
     measured(f"lost {name}", len(balance.lost) + len(balance.gaps), 0)
