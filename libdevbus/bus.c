@@ -314,13 +314,22 @@ const struct link_events bus_link_events = {
 	.writable = on_writable,
 };
 
+/*
+ * A connection that is just being made would be closed with answers unread: the kernel then resets it, and a broker that is about to acknowledge
+ * "offline" takes us for lost and publishes the will.
+ */
+static bool farewell_pending(const struct devbus *bus)
+{
+	return bus->connecting || (bus->connected && outbox_count(bus->outbox));
+}
+
 void bus_disconnect(struct devbus *bus, uint32_t timeout_ms)
 {
 	int64_t until_ms = loop_now_ms(bus->loop) + timeout_ms;
 
 	bus->closing = true;
 	loop_timer_stop(bus->reconnect);
-	while (bus->connected && outbox_count(bus->outbox) && loop_now_ms(bus->loop) < until_ms)
+	while (farewell_pending(bus) && loop_now_ms(bus->loop) < until_ms)
 		if (loop_dispatch(bus->loop, FLUSH_STEP_MS) < 0)
 			break;
 	bus->link->functions->disconnect(bus->link, timeout_ms);
