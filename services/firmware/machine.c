@@ -301,8 +301,21 @@ static void on_health(void *userdata, const struct devbus_error *error)
 		machine_enter(userdata, STATE_COMMITTING);
 }
 
+/* The other slot booting proves little if an installer said yes and wrote nothing: the old content of it boots too. */
+static bool runs_another_version(const struct machine *machine)
+{
+	const char *version = machine->backend->view.booted.version;
+	return *version && version_compare(version, machine->record.version) != 0;
+}
+
 static void do_testing(struct machine *machine)
 {
+	if (runs_another_version(machine)) {
+		machine_fail(machine, DEVBUS_E_ROLLED_BACK,
+			"slot %s has booted, but it runs version %s, not %s", machine->record.target,
+			machine->backend->view.booted.version, machine->record.version);
+		return;
+	}
 	if (machine->record.boots > TEST_BOOTS_MAX) {
 		machine_fail(machine, DEVBUS_E_ROLLED_BACK,
 			"version %s rebooted %d times before its checks ended", machine->record.version,

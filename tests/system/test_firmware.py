@@ -244,6 +244,21 @@ def test_sick_version_is_rolled_back(device, base):
     device.ends(device.update(device.make_image(newer(base, 2))), "succeeded")  # and it can be updated again
 
 
+def test_slot_with_another_version_is_not_kept(device, base):
+    """An installer that says yes and writes nothing leaves an old version in the slot, which boots."""
+    device.ends(device.update(device.make_image(base)), "succeeded")
+    device.ends(device.update(device.make_image(newer(base))), "succeeded")
+    hook = device.parts / "hooks" / "install"
+    text = hook.read_text()
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    try:
+        final = device.ends(device.update(device.make_image(newer(base, 2))), "failed", "rolled-back")
+    finally:
+        hook.write_text(text)
+    assert base in final["error"]["message"] and newer(base, 2) in final["error"]["message"]
+    device.should_run(newer(base))
+
+
 def test_boot_loader_falls_back(device, base):
     device.ends(device.update(device.make_image(base)), "succeeded")
     device.hold("activate")
