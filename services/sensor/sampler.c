@@ -221,6 +221,16 @@ static void miss(struct sampler *sampler, int64_t now_ms)
 	sampler->vanished = true;
 }
 
+/* JSON has no infinity; and so far below it the sum of a window cannot reach it either. */
+static struct reading reading_of(const struct plan *plan, int error, double raw)
+{
+	double value = error ? 0 : plan_value(plan, raw);
+
+	if (!error && !(fabs(value) <= 1e300))
+		return (struct reading) { -ERANGE, 0 };
+	return (struct reading) { error, value };
+}
+
 void sampler_result(struct sampler *sampler, uint32_t number, int error, double value, int64_t now_ms)
 {
 	struct channel *channel = NULL;
@@ -233,7 +243,7 @@ void sampler_result(struct sampler *sampler, uint32_t number, int error, double 
 	channel->waiting = false;
 	if (error == -ESTALE) /* of a network file system; the word is ours */
 		error = -EIO;
-	channel->current = (struct reading) { error, error ? 0 : plan_value(&channel->plan, value) };
+	channel->current = reading_of(&channel->plan, error, value);
 	channel->read_ms = now_ms;
 	if (!channel->extra)
 		window_add(&channel->window, &channel->current);

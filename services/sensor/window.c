@@ -31,6 +31,7 @@ const char *reading_problem(const struct reading *reading)
 		{ -ECHILD, "the program failed" },
 		{ -ENODATA, "the source is empty" },
 		{ -EBADMSG, "the source holds no number" },
+		{ -ERANGE, "the value is too large for a number: look at factor and offset" },
 		{ -EREMOTEIO, "the driver reports a fault of the sensor" },
 		{ -ENOENT, "the source is gone" },
 		{ -ENODEV, "the device is gone" },

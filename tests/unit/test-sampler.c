@@ -86,6 +86,17 @@ START_TEST(a_failed_read_is_an_error_and_never_the_old_value)
 }
 END_TEST
 
+START_TEST(a_value_that_no_number_can_hold_is_an_error)
+{
+	sampler_kit_configure("{\"sensors\":{\"" KIT_ID "\":{\"factor\":1e308,"
+			      "\"alarms\":{\"hot\":{\"when\":\"above\",\"limit\":80}}}}}");
+	sampler_kit_run(1);
+	ck_assert_str_eq(reading_quality(&sampler_kit.state), "error");
+	ck_assert_ptr_nonnull(strstr(reading_problem(&sampler_kit.state), "factor"));
+	ck_assert_uint_eq(sampler_kit.alarms, 0);
+}
+END_TEST
+
 START_TEST(a_hung_sensor_turns_stale_then_error_and_holds_nobody_up)
 {
 	tree_write(&sampler_kit.tree, "sys/class/hwmon/hwmon0/in0_input", "5000");
@@ -298,6 +309,7 @@ int main(void)
 	tcase_add_test(tests, small_changes_add_up_to_news);
 	tcase_add_test(tests, a_report_sums_its_window_up);
 	tcase_add_test(tests, a_failed_read_is_an_error_and_never_the_old_value);
+	tcase_add_test(tests, a_value_that_no_number_can_hold_is_an_error);
 	tcase_add_test(tests, a_hung_sensor_turns_stale_then_error_and_holds_nobody_up);
 	tcase_add_test(tests, a_sensor_that_never_answered_has_no_value);
 	tcase_add_test(tests, new_intervals_keep_the_window);
