@@ -28,6 +28,7 @@ user-of-broker|user||USER|user the broker runs as when root starts it [mosquitto
 data-dir|path||DIR|where the broker keeps sessions and queues [OUTPUT/data]
 state-dir|path||DIR|where the services keep theirs [OUTPUT/state]
 config-dir|path||DIR|where the folder of --output will be on the device, if elsewhere [OUTPUT]
+options|list||FILE|file with further options, one per line: NAME VALUE
 set|list||KEY=VALUE|a further setting of libdevbus for devbus.conf; may be repeated'
 
 # Those of libdevbus that do not follow from an option: devbus.conf(5)
@@ -77,6 +78,10 @@ row_of() # OPTION: its line of the table
 
 store() # OPTION VALUE
 {
+	if [ "$1" = options ]; then
+		read_options "$2"
+		return
+	fi
 	row=$(row_of "$1") || refuse "--$1" "unknown option; see --help"
 	if [ -z "$2" ] && [ "$1" != cloud-prefix ]; then
 		refuse "--$1" "is empty; leave it out to have the default"
@@ -87,6 +92,22 @@ store() # OPTION VALUE
 	*) eval "$variable=\$2" ;;
 	esac
 	given="$given$1 "
+}
+
+read_options() # FILE
+{
+	if [ ! -f "$1" ] || [ ! -r "$1" ]; then
+		refuse "--options $1" "cannot be read; give a file that exists"
+	fi
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in
+		'' | '#'*) ;;
+		check) opt_check=yes ;;
+		options*) refuse "--options $1" "names a further file; give each file as an option of its own" ;;
+		[a-z]*' '*) store "${line%% *}" "${line#* }" ;;
+		*) refuse "--options $1: $line" "is no line NAME VALUE, such as device-id x7" ;;
+		esac
+	done <"$1"
 }
 
 parse() # ARGUMENTS

@@ -48,7 +48,7 @@ BAD = [
     ("--cloud-cafile", "/nowhere"), ("--cloud-password-file", "/nowhere"), ("--cloud-user", "a\nb"), ("--cloud-user", " a"),
     ("--data-dir", "/a\nuser root"), ("--user-of-broker", "a b"), ("--services-dir", "/nowhere"), ("--config-dir", "/a\n"),
     ("--set", "x"), ("--set", "Keepalive=1"), ("--set", "broker=1"), ("--set", "a=b\x01"), ("--set", "cloud_prefix=x"),
-    ("--nonsense", "1"), ("--o.*", "1"), ("--", "1"),
+    ("--options", "/nowhere"), ("--options", "/"), ("--nonsense", "1"), ("--o.*", "1"), ("--", "1"),
 ]
 
 
@@ -70,6 +70,17 @@ def test_bad_value_is_refused_and_nothing_written(tmp_path, option, value):
 def test_what_is_missing_is_named(options, named):
     done = run_provision(*options)
     assert done.returncode == 2 and done.stderr.startswith(f"devbus-provision: {named}")
+
+
+@pytest.mark.parametrize("line, named", [
+    ("device-id", "device-id"), ("--device-id x7", "--device-id x7"), (" port 1", " port 1"), ("nonsense 1", "--nonsense"),
+    ("port 0", "--port 0"), ("device-id x7\r", "--device-id"), ("options other", "names a further file"), ("", "--output"),
+])
+def test_bad_line_of_an_options_file_is_named(tmp_path, line, named):
+    (tmp_path / "options").write_text(f"# A device.\n{line}\n")
+    done = run_provision("--options", tmp_path / "options", *(["--output", tmp_path / "etc"] if line else []))
+    assert done.returncode == 2 and named in done.stderr and done.stderr.count("devbus-provision: ") == 1
+    assert not (tmp_path / "etc").exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root is led astray")
@@ -131,6 +142,17 @@ def test_second_run_writes_nothing(tmp_path, shell):
     before = tree(tmp_path / "etc")
     assert provision(tmp_path / "etc", shell=shell.split()) == []
     assert tree(tmp_path / "etc") == before
+
+
+def test_options_of_a_file_are_those_of_the_command_line(tmp_path):
+    """Also without a line break at its end, and with blanks in a value."""
+    words = ["--device-id", "x7", "--restart-timeout", "3 9", "--set", "keepalive_s=5", "--set", "journal_max=9"]
+    (tmp_path / "options").write_text("# A device.\n\n" + "\n".join(f"{name[2:]} {value}" for name, value in zip(words[::2], words[1::2])))
+    provision(tmp_path / "etc", *words)
+    assert provision(tmp_path / "etc", "--options", tmp_path / "options") == []
+    assert provision(tmp_path / "etc", "--options", tmp_path / "options", "--device-id", "x8") == ["mosquitto.d/bridge.conf", "devbus.conf"]
+    (tmp_path / "options").write_text("check\n")
+    assert "starts with these files" in run_provision("--output", tmp_path / "etc", "--options", tmp_path / "options").stderr
 
 
 def test_only_what_changes_is_written(tmp_path):
