@@ -9,9 +9,12 @@ dbuspolicydir = $(sysconfdir)/dbus-1/system.d
 polkitrulesdir = $(datadir)/polkit-1/rules.d
 
 %C%_units = \
+	%D%/devbus.target \
 	%D%/devbus-bridge.service \
+	%D%/devbus-broker.service \
 	%D%/devbus-config.service \
 	%D%/devbus-firmware.service \
+	%D%/devbus-provision.service \
 	%D%/devbus-reboot.service \
 	%D%/devbus-sensor.service
 %C%_parts = %D%/service.conf %D%/sandbox.conf
@@ -30,7 +33,8 @@ $(%C%_units): %: %.in $(%C%_parts) $(top_builddir)/config.status
 		sed -e '/^@service@$$/{r $(srcdir)/%D%/service.conf' -e 'd;}' $(srcdir)/$@.in | \
 		sed -e '/^@sandbox@$$/{r $(srcdir)/%D%/sandbox.conf' -e 'd;}' | \
 		sed -e "s,[@]name[@],$${name%.service},g" \
-			-e 's,[@]pkglibexecdir[@],$(pkglibexecdir),g' -e 's,[@]sysconfdir[@],$(sysconfdir),g' >$@.tmp && mv $@.tmp $@
+			-e 's,[@]pkglibexecdir[@],$(pkglibexecdir),g' -e 's,[@]sbindir[@],$(sbindir),g' \
+			-e 's,[@]sysconfdir[@],$(sysconfdir),g' >$@.tmp && mv $@.tmp $@
 
 %D%/devbus.conf: %D%/devbus.sysusers
 	$(AM_V_GEN)$(MKDIR_P) %D% && cp $(srcdir)/%D%/devbus.sysusers $@
