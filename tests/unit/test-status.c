@@ -226,10 +226,43 @@ START_TEST(test_connected_while_closing)
 	kit_dispatch();
 	fake_link->connects_late = true;
 	status_offline(kit.bus, "stopped");
+	kit.time.step_ms = 250;
 	bus_disconnect(kit.bus, 2000);
+	kit.time.step_ms = 0;
 	while ((record = kit_published(STATUS)))
 		last = record;
 	kit_assert_member(last, "state", "offline");
+	ck_assert_ptr_nonnull(fake_link_take(FAKE_DISCONNECT, NULL));
+}
+END_TEST
+
+static void finish_connect(void *userdata)
+{
+	(void)userdata;
+	fake_link_finish();
+}
+
+/* A broker that cannot acknowledge "offline", because we left at once, says "lost" in its place. */
+START_TEST(test_closing_waits_for_the_connection)
+{
+	struct fake_record *record, *last = NULL;
+	struct loop_timer *timer;
+
+	kit_open(0);
+	ck_assert_int_eq(devbus_ready(kit.bus), 0);
+	kit_dispatch();
+	fake_link->automatic = true;
+	ck_assert_int_eq(loop_timer_new(kit.bus->loop, finish_connect, NULL, &timer), 0);
+	loop_timer_set(timer, loop_now_ms(kit.bus->loop) + 100);
+	status_offline(kit.bus, "stopped");
+	kit.time.step_ms = 10;
+	bus_disconnect(kit.bus, 2000);
+	kit.time.step_ms = 0;
+	loop_timer_free(timer);
+	while ((record = kit_published(STATUS)))
+		last = record;
+	kit_assert_member(last, "state", "offline");
+	ck_assert(last->acknowledged);
 	ck_assert_ptr_nonnull(fake_link_take(FAKE_DISCONNECT, NULL));
 }
 END_TEST
@@ -270,6 +303,7 @@ int main(void)
 	tcase_add_loop_test(all, test_own_lost_is_corrected, 0, LENGTH(seen));
 	tcase_add_loop_test(all, test_offline_is_the_last_word, 0, 4);
 	tcase_add_test(all, test_connected_while_closing);
+	tcase_add_test(all, test_closing_waits_for_the_connection);
 	tcase_add_test(all, test_states_are_published_again);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
