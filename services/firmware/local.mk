@@ -24,6 +24,7 @@ dist_man_MANS += doc/man/devbus-firmware.8
 	%D%/image.c %D%/image.h \
 	%D%/machine.c %D%/machine.h \
 	%D%/machine-download.c %D%/machine-internal.h \
+	%D%/machine-roll-back.c \
 	%D%/machine-start.c \
 	%D%/order.c %D%/order.h \
 	%D%/os-release.c %D%/os-release.h \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* What the files of the machine share: machine.c has its states, machine-start.c how it begins and ends, machine-download.c the download. */
+/* What the files of the machine share: machine.c has its states, machine-start.c how it begins and ends, machine-download.c the download,
+ * machine-roll-back.c the way back. */
 #ifndef FIRMWARE_MACHINE_INTERNAL_H
 #define FIRMWARE_MACHINE_INTERNAL_H
 
@@ -65,5 +66,7 @@ void machine_looked(struct machine *machine, const struct devbus_error *error);
 
 void machine_do_downloading(struct machine *machine);
 void machine_stop_download(struct machine *machine);
+void machine_do_rebooting(struct machine *machine);
+void machine_do_rolling_back(struct machine *machine);
 
 #endif

@@ -272,7 +272,7 @@ static uint32_t time_left_ms(const struct machine *machine, uint32_t timeout_s)
 	return passed_ms < all_ms ? (uint32_t)(all_ms - passed_ms) : 1;
 }
 
-static void do_rebooting(struct machine *machine)
+void machine_do_rebooting(struct machine *machine)
 {
 	char reason[160];
 	snprintf(reason, sizeof(reason), "firmware %s from %s to %s",
@@ -345,37 +345,6 @@ static void do_committing(struct machine *machine)
 	machine->backend->kind->mark_good(machine->backend, machine->record.target);
 }
 
-static void on_source_active(struct machine *machine, const struct devbus_error *error)
-{
-	if (error)
-		machine_fail(machine, error->code,
-			"slot %s cannot be activated again: %s; it failed because: %.100s",
-			machine->record.source, error->message, machine->record.error_message);
-	else if (strcmp(machine->backend->view.booted.name, machine->record.source) == 0)
-		machine_enter(machine, STATE_FAILED);
-	else
-		do_rebooting(machine);
-}
-
-static void on_marked_bad(struct machine *machine, const struct devbus_error *error)
-{
-	if (error)
-		devbus_log(DEVBUS_LOG_WARNING, "slot %s is not marked bad: %s", machine->record.target,
-			error->message);
-	machine->then = on_source_active;
-	machine->backend->kind->activate(machine->backend, machine->record.source);
-}
-
-static void do_rolling_back(struct machine *machine)
-{
-	if (strcmp(machine->record.error_code, DEVBUS_E_ROLLED_BACK) != 0) {
-		on_marked_bad(machine, NULL); /* nothing is known against what is in the target */
-		return;
-	}
-	machine->then = on_marked_bad;
-	machine->backend->kind->mark_bad(machine->backend, machine->record.target);
-}
-
 static void do_final(struct machine *machine)
 {
 	machine->host->finished(machine->host->userdata);
@@ -388,10 +357,10 @@ static void (*const actions[])(struct machine *machine) = {
 	[STATE_VERIFYING] = do_verifying,
 	[STATE_INSTALLING] = do_installing,
 	[STATE_INSTALLED] = do_installed,
-	[STATE_REBOOTING] = do_rebooting,
+	[STATE_REBOOTING] = machine_do_rebooting,
 	[STATE_TESTING] = do_testing,
 	[STATE_COMMITTING] = do_committing,
-	[STATE_ROLLING_BACK] = do_rolling_back,
+	[STATE_ROLLING_BACK] = machine_do_rolling_back,
 	[STATE_SUCCEEDED] = do_final,
 	[STATE_FAILED] = do_final,
 	[STATE_CANCELLED] = do_final,
