@@ -165,6 +165,17 @@ def test_sensor_of_a_file_gets_unit_and_aggregates(device, root):
     assert (reading["value"], reading["quality"]) == (pytest.approx(37), "good")
 
 
+def test_programs_are_sensors(device):
+    programs = device.folder / "bed" / "sensors.d"
+    for name, lines in (("works", 'echo "12.5 of $1"'), ("fails", "echo 5; exit 3"), ("hangs", "echo 5; exec sleep 60")):
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    configure(device, {"sensors": {name: {"exec": name, "timeout_ms": 1000} for name in ("works", "fails", "hangs", "missing")}})
+    for name, quality, value in (("works", "good", 12.5), ("fails", "error", None), ("hangs", "error", None), ("missing", "error", None)):
+        wait_until(f"{name} is {quality}", lambda: read(device, name)["quality"] == quality, 10 * SLOWER)
+        assert read(device, name)["value"] == value
+
+
 # --- alarms
 
 def test_alarm_is_told_once_each_way_over_noise_and_a_crash(device, root):

@@ -45,6 +45,8 @@ write_firmware_settings()
 write_service_settings()
 {
 	set_in_section sensor root "$opt_sensor_root"
+	set_in_section sensor exec_dir "$dir/sensors.d"
+	mkdir -p "$dir/sensors.d"
 	write_firmware_parts
 	write_firmware_settings
 	set_in_section reboot backend command # never this machine
