@@ -96,6 +96,7 @@ def hang(device, root, settings, hung_s):
     while time.monotonic() < end:
         threads = max(threads, len(os.listdir(f"/proc/{pid}/task")))
         time.sleep(0.05)
+    device.forget_messages()  # it may have told the same value before
     with path.open("w") as fifo:  # there is a reader, so this does not wait
         fifo.write("33000\n")
     put(path, 33000)
