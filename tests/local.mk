@@ -256,6 +256,16 @@ TESTS += $(rauc_tests)
 check-rauc: all $(check_PROGRAMS)
 	@$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(rauc_tests)'
 
+# On a virtual machine with systemd, GRUB and RAUC; not part of check.
+vm_tests = %D%/vm/test_vm.py
+EXTRA_DIST += $(vm_tests) %D%/vm/grub.cfg %D%/vm/image.py %D%/vm/overlay %D%/vm/vm.py
+
+.PHONY: check-vm
+check-vm: all
+	@rm -f $(figures); result=0; \
+	DEVBUS_VM=1 DEVBUS_FIGURES='$(abs_builddir)/$(figures)' $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(vm_tests)' || result=$$?; \
+	$(PYTHON3) $(srcdir)/%D%/faults/print_figures.py $(figures); exit $$result
+
 fault_tests = \
 	%D%/faults/test_accounting.py \
 	%D%/faults/test_commands_under_faults.py \
