@@ -73,7 +73,7 @@ struct devbus {
 	struct store *store; /* NULL: a caller */
 	struct stats stats;
 
-	/* bus.c: the connection */
+	/* connection.c */
 	bool connected, connecting, closing;
 	bool greeting; /* on_connected() is at work: what is queued is sent at its end */
 	unsigned failures; /* in a row, for the back-off */
@@ -97,15 +97,7 @@ struct devbus {
 	atomic_bool quit;
 };
 
-/* ---- subscriptions.c */
-void subscriptions_answered(void *userdata, uint32_t id, int reason);
-void subscriptions_message(void *userdata, const struct link_message *message);
-/* Asks for those that the broker has not answered yet. */
-void subscriptions_ask(struct devbus *bus);
-/* All of them, for a connect; the strings are borrowed, the caller frees the array. 0 or -ENOMEM. */
-int subscriptions_list(struct devbus *bus, struct link_filter **ret_filters, size_t *ret_count);
-
-/* ---- bus.c */
+/* ---- connection.c */
 
 /* Connects now, and for ever after. */
 int bus_timers(struct devbus *bus); /* makes those of the connection */
@@ -114,6 +106,8 @@ extern const struct link_events bus_link_events;
 
 /* Says good-bye to the broker once what waits is sent, @timeout_ms at most. */
 void bus_disconnect(struct devbus *bus, uint32_t timeout_ms);
+
+/* ---- subscriptions.c */
 
 /*
  * Adds a subscription, asked for now or at the next connect. @filter->filter is copied, @filter->id is given by the bus; @userdata
@@ -126,6 +120,15 @@ int bus_resubscribe(struct devbus *bus, const struct link_filter *filter, bus_me
 	void *userdata, void (*free_userdata)(void *userdata));
 int bus_unsubscribe(struct devbus *bus, const char *filter, bus_message_handler *handler);
 void bus_free_subscriptions(struct devbus *bus);
+
+void subscriptions_answered(void *userdata, uint32_t id, int reason);
+void subscriptions_message(void *userdata, const struct link_message *message);
+/* Asks for those that the broker has not answered yet. */
+void subscriptions_ask(struct devbus *bus);
+/* All of them, for a connect; the strings are borrowed, the caller frees the array. 0 or -ENOMEM. */
+int subscriptions_list(struct devbus *bus, struct link_filter **ret_filters, size_t *ret_count);
+
+/* ---- bus.c */
 
 /* Memory was too short for something that nobody will ask for again: status, states, subscriptions, what is on disk. In a second. */
 void bus_try_again(struct devbus *bus);

@@ -76,6 +76,7 @@ libdevbus_floor3 = \
 	%D%/command-tell.c \
 	%D%/config.c \
 	%D%/config-secret.c %D%/config-secret.h \
+	%D%/connection.c \
 	%D%/devbus.c \
 	%D%/durable.c %D%/durable.h \
 	%D%/durable-write.c \
