@@ -206,6 +206,7 @@ integration_tests = \
 	%D%/integration/test_commands.py \
 	%D%/integration/test_config.py \
 	%D%/integration/test_faults.py \
+	%D%/integration/test_first_boot.py \
 	%D%/integration/test_mistakes.py \
 	%D%/integration/test_provision.py \
 	%D%/integration/test_provision_files.py \
