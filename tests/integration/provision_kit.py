@@ -37,6 +37,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def openssl(folder, *words):
+    subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def run_provision(*options, shell=("sh",), **more):
     command = [*shell, str(PROGRAM), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, errors="surrogateescape", **more)

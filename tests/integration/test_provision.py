@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provision_kit import SOURCE, Broker, Client, Device, free_port, has_address, plain_broker, wait_until
+from provision_kit import SOURCE, Broker, Client, Device, free_port, has_address, openssl, plain_broker, wait_until
 
 DENIED = 0x87
 ME = getpass.getuser()
@@ -194,10 +194,6 @@ def test_bridge_keeps_what_either_side_sends_while_the_other_is_away(tmp_path):
         with device, device.client("sensor", clean=False) as sensor:
             wait_until(lambda: len(sensor.received) == 300)
             assert [payload for _, payload in sensor.received] == [str(number) for number in range(300)]
-
-
-def openssl(folder, *words):
-    subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture

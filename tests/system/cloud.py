@@ -22,16 +22,18 @@ class Message:
 
 class Cloud:
     """@prefix as on the device, "cloud" unless the bridge maps it. It listens at QoS 0: the broker then writes each event into the
-    socket before it reads the next packet, so that a broker that is killed has not confirmed what this client has not got."""
+    socket before it reads the next packet, so that a broker that is killed has not confirmed what this client has not got.
+    @log_in makes the client of Paho ready for a broker that wants TLS or a password."""
 
-    def __init__(self, port, prefix=""):
+    def __init__(self, port, prefix="", log_in=lambda client: None):
         self.port, self.prefix, self.messages = port, prefix or "cloud", []
         self._arrived = threading.Condition()
-        self._client, self._lost = None, threading.Event()
+        self._client, self._lost, self._log_in = None, threading.Event(), log_in
 
     def connect(self):
         ready = threading.Event()
         client = mqtt.Client(client_id="", protocol=mqtt.MQTTv311)
+        self._log_in(client)
         client.max_inflight_messages_set(0)
         client.on_message = self._on_message
         client.on_subscribe = lambda *_: ready.set()
