@@ -243,6 +243,20 @@ system_tests = \
 	%D%/system/test_recipes.py \
 	%D%/system/test_sensors.py \
 	%D%/system/test_robot_suites.py
+# A generated bridge to the brokers that clouds are made of: those that are installed, and the others say what they miss.
+cloud_tests = \
+	%D%/clouds/test_mosquitto.py
+TESTS += $(cloud_tests)
+EXTRA_DIST += $(cloud_tests) \
+	%D%/clouds/cloud_cases.py \
+	%D%/clouds/cloud_kit.py
+
+.PHONY: check-clouds
+check-clouds: all $(check_PROGRAMS)
+	@rm -f $(figures); result=0; \
+	DEVBUS_LONG=1 DEVBUS_FIGURES='$(abs_builddir)/$(figures)' $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(cloud_tests)' || result=$$?; \
+	$(PYTHON3) $(srcdir)/%D%/faults/print_figures.py $(figures); exit $$result
+
 # With a real RAUC; they say what they miss where it is not installed.
 rauc_tests = %D%/rauc/test_rauc.py
 EXTRA_DIST += $(rauc_tests) \

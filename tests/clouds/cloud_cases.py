@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""What must be true of a device at any cloud. A file for each broker makes a class of these with its broker; one device and one
+broker serve all cases of a class."""
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from cloud_kit import BridgedDevice
+from fault_kit import how_many, record
+
+EVENTS, COMMANDS = 200, 50
+
+
+class CloudCases:
+    kind = None  # a CloudBroker
+
+    @pytest.fixture(scope="class")
+    def it(self):
+        if self.kind.missing():
+            pytest.skip(self.kind.missing())
+        folder = Path(tempfile.mkdtemp(prefix="devbus-cloud."))
+        try:
+            with self.kind(folder / "cloud") as broker, BridgedDevice(folder, broker) as device:
+                yield device
+        finally:
+            shutil.rmtree(folder)
+
+    @pytest.mark.parametrize("service", ["config", "bridge", "worker"])
+    def test_command_runs_and_says_so(self, it, service):
+        it.command(service, "ping", f"ping-{service}")
+        assert it.final(service, "ping", f"ping-{service}")["state"] == "succeeded"
+
+    def test_command_for_nobody_is_rejected(self, it):
+        it.command("nobody", "ping", "to-nobody")
+        assert it.final("nobody", "ping", "to-nobody")["error"]["code"] == "not-found", "the watcher says so"
+
+    def test_durable_events_arrive_and_are_confirmed(self, it):
+        it.publish_events(EVENTS, "rate=500")
+        it.wait_for_confirmation()
+        assert not it.balance().faults()
+
+    def test_commands_sent_while_the_device_is_away(self, it):
+        it.device.stop()
+        sent = [f"away-{number}" for number in range(COMMANDS)]
+        for identity in sent:
+            it.command("worker", "work", identity)
+        it.device.start()
+        for identity in sent:
+            assert it.final("worker", "work", identity)["state"] == "succeeded"
+        assert not it.faults_of_commands(sent)
+
+    @pytest.mark.parametrize("how", ["stop", "kill"])
+    def test_cloud_goes_and_comes_back_under_load(self, it, how):
+        count = how_many(1000, 10000)
+        it.publish_events(count, "rate=500")
+        it.wait_for_tried(count // 2)
+        repeats = it.balance().repeats
+        it.restart_cloud(how)
+        back = time.monotonic()
+        it.wait_for_confirmation()
+        balance = it.balance()
+        record("cloud restarted under load", f"{self.kind.__name__}, {how}", {
+            "events": count, "lost": len(balance.lost), "repeats": balance.repeats - repeats,
+            "confirmed_after_s": round(time.monotonic() - back, 1)})
+        assert not balance.faults()
+        it.command("worker", "work", f"after-{how}")
+        assert it.final("worker", "work", f"after-{how}")["state"] == "succeeded"

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Brokers that clouds are made of, each as an ordinary process in a folder of its own, with TLS and a password (or a certificate)
+for each client; and a whole device with a generated bridge to one of them. Ports are free ones of loopback; what was started
+ends with its `with` block, or with this process if that is killed."""
+import contextlib
+import getpass
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+for part in ("integration", "system", "faults"):
+    if str(TESTS / part) not in sys.path:
+        sys.path.insert(0, str(TESTS / part))
+
+from accounting import Arrival, Balance, Commands, Log  # noqa: E402
+from cloud import Cloud  # noqa: E402
+from device_kit import _DIE_WITH_PARENT, BUILD, SLOWER, Device, Probe, end, free_port, wait_for  # noqa: E402
+from link import Link  # noqa: E402
+from provision_kit import SOURCE, openssl  # noqa: E402
+
+DEVICE, APPLICATION, PASSWORD = "thing-7", "application", "correct-horse"
+PREFIX = f"devices/{DEVICE}"
+START_S = 60 * SLOWER  # an Erlang machine on a slow one
+
+
+class Authority:
+    """Certificates for loopback: files NAME.pem and NAME.key beside ca.pem."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True)
+        openssl(self.folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=authority",
+                "-keyout", "ca.key", "-out", "ca.pem")
+        for name in ("server", DEVICE, APPLICATION):
+            self._issue(name)
+
+    def _issue(self, name):
+        (self.folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        openssl(self.folder, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "csr")
+        openssl(self.folder, "x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
+                "-extfile", "names", "-out", f"{name}.pem")
+
+    def __truediv__(self, name):
+        return self.folder / name
+
+
+class CloudBroker:
+    """One broker; a class for each kind says what to write into its folder, how to start it and what it cannot do."""
+    mutual = False  # a client is known by its certificate, not by a password
+
+    def __init__(self, folder, authority=None):
+        self.folder, self.process = Path(folder), None
+        self.folder.mkdir(parents=True)
+        self.authority = authority or Authority(self.folder / "authority")
+        self.port = free_port()
+        self.log_file = self.folder / "broker.log"
+        self.password_file = self.folder / "password"
+        self.password_file.write_text(PASSWORD + "\n")
+        self.configure()
+
+    @classmethod
+    def missing(cls):
+        """What is not installed, as a word for a skip; None if it can be run."""
+        return None
+
+    def configure(self):
+        """Writes what the broker reads."""
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {}
+
+    def user(self, name):
+        """How the broker calls that client."""
+        return name
+
+    # --- as the device and the application see it
+
+    def provision_options(self):
+        options = ["--cloud-cafile", self.authority / "ca.pem"]
+        if self.mutual:
+            return [*options, "--cloud-certfile", self.authority / f"{DEVICE}.pem", "--cloud-keyfile", self.authority / f"{DEVICE}.key"]
+        return [*options, "--cloud-user", self.user(DEVICE), "--cloud-password-file", self.password_file]
+
+    def log_in(self, client):
+        """Makes a client of Paho ready for this broker, as the application."""
+        certificate = {"certfile": self.authority / f"{APPLICATION}.pem", "keyfile": self.authority / f"{APPLICATION}.key"}
+        client.tls_set(self.authority / "ca.pem", **(certificate if self.mutual else {}))
+        if not self.mutual:
+            client.username_pw_set(self.user(APPLICATION), PASSWORD)
+
+    # --- as a process
+
+    def start(self):
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen([*_DIE_WITH_PARENT, *map(str, self.command())], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, cwd=self.folder, env={**os.environ, **self.environment()})
+        wait_for(f"{type(self).__name__} open: see {self.log_file}", self.is_open, START_S)
+
+    def is_open(self):
+        assert self.process.poll() is None, self.log()
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
+                context = ssl.create_default_context(cafile=self.authority / "ca.pem")
+                with context.wrap_socket(plain, server_hostname="localhost"):
+                    return True
+        except OSError:
+            return False
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(START_S)
+            end(self.process)
+        self.process = None
+
+    def kill(self):
+        end(self.process)
+        self.process = None
+
+    def log(self):
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Mosquitto(CloudBroker):
+    def configure(self):
+        who = "require_certificate true\nuse_identity_as_username true\n"
+        if not self.mutual:
+            who = f"password_file {self.folder}/users\n"
+            for name in (DEVICE, APPLICATION):
+                subprocess.run(["mosquitto_passwd", "-b", *([] if name == APPLICATION else ["-c"]), self.folder / "users", name, PASSWORD],
+                               check=True, capture_output=True)
+        (self.folder / "mosquitto.conf").write_text(
+            f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\nallow_anonymous false\n{who}"
+            f"cafile {self.authority / 'ca.pem'}\ncertfile {self.authority / 'server.pem'}\nkeyfile {self.authority / 'server.key'}\n"
+            f"persistence true\npersistence_location {self.folder}/\nset_tcp_nodelay true\nmax_queued_messages 10000\n"
+            f"acl_file {self.folder}/acl\n")
+        # One device reaches its own topics only.
+        (self.folder / "acl").write_text(f"user {APPLICATION}\ntopic readwrite devices/#\npattern readwrite devices/%u/#\n")
+
+    def command(self):
+        return ["mosquitto", "-c", self.folder / "mosquitto.conf"]
+
+
+class MutualMosquitto(Mosquitto):
+    mutual = True
+
+
+# --- a device -------------------------------------------------------------------------------------------------------
+
+class Program(Probe):
+    """A service of @device that is another program than `probe`."""
+
+    def __init__(self, device, name, program, *words, **environment):
+        super().__init__(device, name, **environment)
+        self.command = [BUILD / program, *map(str, words)]
+
+
+class BridgedDevice:
+    """A device with its own broker, its watcher, the services `config` and `worker`, and a bridge to @broker as devbus-provision
+    generates it, through a link that can be closed; beside it the application at the cloud, which keeps all it hears."""
+
+    def __init__(self, folder, broker, *options):
+        self.folder, self.broker, self.options = Path(folder), broker, options
+        self.device = self.link = self.worker = None
+        self.cloud = Cloud(broker.port, PREFIX, broker.log_in)
+        self._stack = contextlib.ExitStack()
+        self._numbers = 0
+
+    def __enter__(self):
+        with self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def _start(self):
+        self.link = Link(self.broker.port)
+        self._stack.callback(self.link.end)
+        self.device = self._stack.enter_context(self._provision())
+        self.cloud.connect()
+        self._stack.callback(self.cloud.disconnect)
+        self._stack.enter_context(Program(self.device, "config", "services/config/devbus-config"))
+        self._stack.enter_context(Program(self.device, "bridge", "services/bridge/devbus-bridge", DEVBUS_BRIDGE_HEARTBEAT_S="1",
+                                          DEVBUS_BRIDGE_GRACE_S="1"))
+        self.start_worker()
+        self._stack.callback(lambda: self.worker.kill())
+        with self.device.caller("monitor") as monitor:
+            monitor.listen("service/+/status")
+            for name in ("config", "worker", "bridge"):
+                monitor.wait_for_status("online", name, 30 * SLOWER)
+
+    def _provision(self):
+        manifests = self.folder / "manifests"
+        manifests.mkdir(parents=True)
+        (manifests / "worker.acl").write_text("")
+        options = ["--services-dir", manifests]
+        for name in ("config", "bridge"):
+            options += ["--services-dir", SOURCE / "services" / name]
+        return Device(self.folder / "device", *options, "--device-id", DEVICE, "--cloud-prefix", "devices/%d", "--check",
+                      *self.broker.provision_options(), *self.options, cloud=self.link)
+
+    def __exit__(self, failure, *_):
+        if failure:
+            for log in (self.broker.log(), self.device.log(), self.worker.log()):
+                print("---", *log.splitlines()[-15:], sep="\n", file=sys.stderr)
+        self._stack.close()
+
+    # --- commands
+
+    def command(self, service, command, identity, **args):
+        self.cloud.publish(f"command/{service}/{command}", {"id": identity, "args": args})
+
+    def final(self, service, command, identity, timeout_s=20 * SLOWER):
+        """The final event of that command."""
+        final = self.cloud.wait_for(lambda m: m.topic == f"cloud/event/{service}/{command}" and m.event().get("id") == identity and
+                                    m.event().get("state") in ("succeeded", "failed", "rejected"), timeout_s)
+        assert final, f"{identity} has no final event after {timeout_s} s"
+        return final.event()
+
+    def faults_of_commands(self, identities):
+        return Commands(arrival.event for arrival in self._arrivals()).faults(identities, self._log())
+
+    # --- events
+
+    def start_worker(self, *options):
+        """With count=N it goes on with its numbers up to N."""
+        if self.worker:
+            self.worker.stop()
+        self.worker = Program(self.device, "worker", "tests/faults/worker", "worker", self.folder / "worker.numbers", *options).start()
+
+    def publish_events(self, count, *options):
+        """@count more, in the background."""
+        self._numbers += count
+        self._confirmed_before = self._log().confirmations
+        self.start_worker(f"count={self._numbers}", *options)
+
+    def wait_for_tried(self, share):
+        """Until that @share of the numbers now being published has been."""
+        goal = self._numbers - share
+        wait_for(f"{goal} numbers", lambda: len(self._log().tried) >= goal, 30 * SLOWER)
+
+    def wait_for_confirmation(self, timeout_s=60 * SLOWER):
+        """Nothing waits in the outbox: each event was seen beyond the bridge."""
+        wait_for("the confirmation of all events", lambda: self._log().confirmations > self._confirmed_before, timeout_s)
+
+    def balance(self):
+        self.cloud.catch_up()
+        return Balance(self._log(), self._arrivals())
+
+    def _arrivals(self):
+        return [Arrival(m.event(), m.topic, m.at) for m in self.cloud.find(lambda m: m.topic.startswith("cloud/event/worker/"))]
+
+    def _log(self):
+        path = self.folder / "worker.numbers"
+        return Log(path.read_text() if path.exists() else "")
+
+    # --- what happens to the cloud
+
+    def restart_cloud(self, how="kill"):
+        """The application listens before the device is let through: else it could not know what it missed."""
+        getattr(self.broker, how)()
+        self.link.close_for_now()
+        self.cloud.end()
+        self.broker.start()
+        self.cloud.connect()
+        self.link.open_again()
