@@ -9,9 +9,24 @@ dist_doc_DATA += %D%/devbus.conf.example
 provisiondir = $(pkgdatadir)/provision
 dist_provision_DATA = \
 	%D%/provision/apply.sh \
+	%D%/provision/cloud.sh \
 	%D%/provision/options.sh \
 	%D%/provision/render.sh \
 	%D%/provision/rights.sh
+
+# What differs from cloud to cloud.
+cloudsdir = $(pkgdatadir)/clouds
+dist_clouds_DATA = \
+	%D%/clouds/aedes.cloud \
+	%D%/clouds/aws.cloud \
+	%D%/clouds/azure.cloud \
+	%D%/clouds/ejabberd.cloud \
+	%D%/clouds/emqx.cloud \
+	%D%/clouds/generic.cloud \
+	%D%/clouds/hivemq.cloud \
+	%D%/clouds/mosquitto.cloud \
+	%D%/clouds/rabbitmq.cloud \
+	%D%/clouds/vernemq.cloud
 
 # Hooks for the firmware service that need no special device.
 hooksdir = $(pkgdatadir)/hooks
@@ -34,7 +49,8 @@ if HAVE_MOSQUITTO
 	--profile '$(PROVISION_PROFILE)' --device-id '$(DEVICE_ID)' \
 	--cloud '$(CLOUD_ADDRESS)' --cloud-prefix '$(CLOUD_PREFIX)' \
 	--port '$(LOCAL_PORT)' --caller-port '$(CALLER_PORT)'
-%C%_provision_inputs = %D%/devbus-provision $(dist_provision_DATA) $(dist_manifest_DATA) $(top_builddir)/config.status
+%C%_provision_inputs = %D%/devbus-provision $(dist_provision_DATA) $(dist_clouds_DATA) \
+	$(dist_manifest_DATA) $(top_builddir)/config.status
 
 noinst_DATA += %D%/generated/stamp
 

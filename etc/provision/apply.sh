@@ -11,6 +11,9 @@ find_broker()
 		command -v $program >/dev/null || fail "$program is not installed (Debian: apt-get install mosquitto)"
 	done
 	broker_version=$({ mosquitto -h 2>/dev/null || :; } | sed -n '1s/^mosquitto version \([0-9][0-9.]*\).*/\1/p')
+	[ -z "$opt_broker_version" ] || [ -z "$opt_check" ] || [ "$opt_broker_version" = "$broker_version" ] ||
+		refuse "--broker-version $opt_broker_version" "a --check needs this version, and here is $broker_version; leave one of the two out"
+	broker_version=${opt_broker_version:-$broker_version}
 	is_number "${broker_version%%.*}" 2 99 ||
 		fail "mosquitto is of version ${broker_version:-unknown}; install 2.0 or newer"
 }
@@ -60,6 +63,7 @@ open_stage()
 close_stage()
 {
 	stop_broker
+	[ ! -f "$stage/changed" ] || cat "$stage/changed"
 	rm -rf "$stage"
 }
 
@@ -207,7 +211,7 @@ render_trial() # PORT
 {
 	(
 		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
-		opt_port=$1 opt_caller_port=$(($1 + 1)) opt_cloud=127.0.0.1:9
+		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9
 		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
 		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
 	)

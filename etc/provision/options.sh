@@ -7,23 +7,26 @@
 
 header_bytes=1024 # topic, properties and fixed header that stand beside the payload in one MQTT packet
 
-# option|check and bounds|default|argument|help; "list": may be repeated
+# option|check and bounds|default|argument|help; "list", "addresses": may be repeated, and the first replaces the default
 options='output|path||DIR|folder to write into (required)
 profile|profile|development|NAME|development (adds the read-only user monitor) or production
 device-id|id|device|ID|name of this device at the cloud; required in production
 services-dir|list||DIR|folder with NAME.acl or NAME/NAME.acl, one per service; may be repeated
 port|number 1 65535|1883|N|loopback port of the services: client id = user name
 caller-port|number 1 65535|1885|N|loopback port of callers and monitors: any client id
-cloud|address|127.0.0.1:1884|HOST:PORT|the cloud broker
+cloud-kind|kind|generic|NAME|what the cloud broker is, see below; or the path of a file that says so
+cloud|addresses|127.0.0.1:1884|HOST[:PORT]|the cloud broker; may be repeated: the others are for when it fails
 cloud-prefix|prefix||PREFIX|topics at the cloud begin with PREFIX; %d in it is the device id
-cloud-user|text||USER|user name at the cloud broker
+cloud-user|text||USER|user name at the cloud broker; %d in it is the device id, %h the host
 cloud-password-file|file||FILE|its first line is the password at the cloud broker
 cloud-cafile|file||FILE|certificate authorities of the cloud broker; turns TLS on
 cloud-certfile|file||FILE|certificate of this device
 cloud-keyfile|file||FILE|its private key
+cloud-alpn|alpn||NAME|protocol that TLS asks for (ALPN)
 restart-timeout|waits 1 3600|5 60|"N N"|seconds before the bridge tries again: first and longest
 keepalive|number 5 65535|30|N|keep-alive of the bridge in seconds
 payload-limit|number 1024 268434431|130048|BYTES|largest payload
+broker-version|version||N.N.N|version of the Mosquitto to write for, if not that of this machine
 user-of-broker|user||USER|user the broker runs as when root starts it [mosquitto]
 data-dir|path||DIR|where the broker keeps sessions and queues [OUTPUT/data]
 state-dir|path||DIR|where the services keep theirs [OUTPUT/state]
@@ -48,6 +51,7 @@ usage()
 	printf '  %-28s %s\n' --check "let a broker read the new files before they are put in place" \
 		--help "this text" --version "the version"
 	echo
+	echo "Kinds of clouds: $(kind_names)."
 	echo "Prints the names of the files that changed."
 	echo "Exit status: 0 done, 1 failed, 2 an option or a manifest is wrong and nothing was written."
 }
@@ -68,12 +72,14 @@ set_defaults()
 	given=' '
 }
 
-row_of() # OPTION: its line of the table
+find_row() # TABLE KEY: $row is the rest of its line
 {
-	case $1 in
-	*[!a-z-]*) return 1 ;;
+	row=$newline$1
+	case $row in
+	*"$newline$2|"*) row=${row#*"$newline$2|"} ;;
+	*) return 1 ;;
 	esac
-	echo "$options" | grep "^$1|"
+	row=${row%%"$newline"*}
 }
 
 store() # OPTION VALUE
@@ -82,15 +88,16 @@ store() # OPTION VALUE
 		read_options "$2"
 		return
 	fi
-	row=$(row_of "$1") || refuse "--$1" "unknown option; see --help"
+	find_row "$options" "$1" || refuse "--$1" "unknown option; see --help"
 	if [ -z "$2" ] && [ "$1" != cloud-prefix ]; then
 		refuse "--$1" "is empty; leave it out to have the default"
 	fi
 	variable=$(variable_of "$1")
+	before=
 	case $row in
-	"$1|list|"*) eval "$variable=\${$variable:+\$$variable\$newline}\$2" ;;
-	*) eval "$variable=\$2" ;;
+	"list|"* | "addresses|"*) ! is_given "$1" || eval "before=\$$variable\$newline" ;;
 	esac
+	eval "$variable=\$before\$2"
 	given="$given$1 "
 }
 
@@ -122,7 +129,7 @@ parse() # ARGUMENTS
 			store "${argument%%=*}" "${argument#*=}"
 			;;
 		--?*)
-			row_of "${1#--}" >/dev/null || refuse "$1" "unknown option; see --help"
+			find_row "$options" "${1#--}" || refuse "$1" "unknown option; see --help"
 			[ $# -ge 2 ] || refuse "$1" "needs a value"
 			store "${1#--}" "$2"
 			shift
@@ -227,10 +234,41 @@ check_prefix()
 		"give levels of 1 to 64 of A-Z a-z 0-9 . _ : - or %d, with one / between them, such as devices/%d"
 }
 
-check_address()
+check_word() # PLACE VALUE WORD...
 {
-	is_address "$2" || refuse "$1 $2" \
-		"give HOST:PORT, a name or an IPv4 address and a port, such as cloud.example.com:8883"
+	words=$*
+	case " ${words#"$1 $2"} " in
+	*" $2 "*) ;;
+	*) refuse "$1 $2" "give one of:${words#"$1 $2"}" ;;
+	esac
+}
+
+check_addresses() # one a line; without a port it is that of the kind
+{
+	while IFS= read -r address; do
+		case $address in
+		*:*) whole=$address ;;
+		*) whole=$address:$kind_port ;;
+		esac
+		is_address "$whole" || refuse "$1 $address" \
+			"give HOST:PORT, a name or an IPv4 address and a port, such as cloud.example.com:8883"
+	done <<-EOT
+		$2
+	EOT
+}
+
+check_alpn()
+{
+	case $2 in
+	*[!A-Za-z0-9._/-]*) refuse "$1 $2" "give the name of a protocol, such as x-amzn-mqtt-ca" ;;
+	esac
+}
+
+check_version()
+{
+	case $2. in
+	[!0-9]* | *[!0-9.]* | *..* | *.*.*.*.*) refuse "$1 $2" "give a version of Mosquitto, such as 2.0.11" ;;
+	esac
 }
 
 check_text()
@@ -313,10 +351,14 @@ check_relations()
 	require_other cloud-password-file cloud-user
 	[ "$opt_port" != "$opt_caller_port" ] ||
 		refuse "--caller-port $opt_caller_port" "is the port of the services; give another"
-	case ${opt_cloud##*:} in
-	"$opt_port" | "$opt_caller_port")
-		! is_loopback "$opt_cloud" || refuse "--cloud $opt_cloud" "is this device's own broker; give another port" ;;
-	esac
+	while IFS= read -r address; do
+		case ${address##*:} in
+		"$opt_port" | "$opt_caller_port")
+			! is_loopback "$address" || refuse "--cloud $address" "is this device's own broker; give another port" ;;
+		esac
+	done <<-EOT
+		$opt_cloud
+	EOT
 	[ "$opt_profile" = development ] || check_production
 }
 
@@ -329,6 +371,10 @@ check_production()
 {
 	is_given device-id ||
 		refuse --device-id "is required in production: two devices of one name throw each other off the cloud"
-	is_loopback "$opt_cloud" || is_given cloud-cafile ||
-		refuse --cloud-cafile "is required in production unless the cloud broker is on loopback: nothing leaves in clear"
+	is_given cloud-cafile || while IFS= read -r address; do
+		is_loopback "$address" ||
+			refuse --cloud-cafile "is required in production unless the cloud broker is on loopback: nothing leaves in clear"
+	done <<-EOT
+		$opt_cloud
+	EOT
 }

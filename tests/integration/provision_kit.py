@@ -2,6 +2,7 @@
 """Brokers, provisioned devices and clients for the tests of devbus-provision. Everything here waits for a condition
 with a limit and cleans up after itself; ports are whatever loopback has free."""
 import getpass
+import os
 import socket
 import subprocess
 import threading
@@ -44,6 +45,14 @@ def openssl(folder, *words):
 def run_provision(*options, shell=("sh",), **more):
     command = [*shell, str(PROGRAM), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, errors="surrogateescape", **more)
+
+
+def fake_program(folder, name, text):
+    """The shell program @text in place of @name, for whoever runs with the environment that is returned."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("#!/bin/sh\n" + text)
+    (folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 class Broker:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provision_kit import PROGRAM, SOURCE, Device, run_provision
+from provision_kit import PROGRAM, SOURCE, Device, fake_program, run_provision
 
 ME = getpass.getuser()
 
@@ -118,15 +118,8 @@ def test_two_manifests_of_one_service_are_refused(tmp_path):
     assert done.returncode == 2 and "another manifest" in done.stderr
 
 
-def fake(folder, name, text):
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text("#!/bin/sh\n" + text)
-    (folder / name).chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
-
-
 def test_old_broker_is_refused(tmp_path):
-    env = fake(tmp_path / "bin", "mosquitto", "echo mosquitto version 1.6.12\nexit 3\n")
+    env = fake_program(tmp_path / "bin", "mosquitto", "echo mosquitto version 1.6.12\nexit 3\n")
     done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, env=env)
     assert done.returncode == 1 and "version 1.6.12; install 2.0" in done.stderr
     assert not (tmp_path / "etc").exists()
@@ -225,7 +218,7 @@ def test_production_has_no_monitor(tmp_path):
 
 def test_second_program_at_work_is_told_apart(tmp_path):
     provision(tmp_path / "etc")
-    env = fake(tmp_path / "bin", "mosquitto_passwd", f"touch {tmp_path}/busy; while [ -e {tmp_path}/busy ]; do sleep 0.05; done\n")
+    env = fake_program(tmp_path / "bin", "mosquitto_passwd", f"touch {tmp_path}/busy; while [ -e {tmp_path}/busy ]; do sleep 0.05; done\n")
     command = ["sh", PROGRAM, "--output", tmp_path / "etc", "--user-of-broker", ME]
     (tmp_path / "etc/passwd").unlink()
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
@@ -248,7 +241,7 @@ def test_no_secret_in_the_arguments_of_any_program(tmp_path):
     (tmp_path / "cloud").chmod(0o600)
     for name in PROGRAMS:
         real = shutil.which(name)
-        env = fake(tmp_path / "bin", name, f'printf "%s\\n" "{name} $*" >>{tmp_path}/arguments\nexec {real} "$@"\n')
+        env = fake_program(tmp_path / "bin", name, f'printf "%s\\n" "{name} $*" >>{tmp_path}/arguments\nexec {real} "$@"\n')
     provision(tmp_path / "etc", "--cloud-user", "u", "--cloud-password-file", tmp_path / "cloud", env=env)
     arguments = (tmp_path / "arguments").read_text()
     secrets = [path.read_text().strip() for path in (tmp_path / "etc/secrets").iterdir()] + ["far-secret"]
