@@ -10,9 +10,11 @@ provisiondir = $(pkgdatadir)/provision
 dist_provision_DATA = \
 	%D%/provision/apply.sh \
 	%D%/provision/cloud.sh \
+	%D%/provision/last-good.sh \
 	%D%/provision/options.sh \
 	%D%/provision/render.sh \
-	%D%/provision/rights.sh
+	%D%/provision/rights.sh \
+	%D%/provision/trial.sh
 
 # What differs from cloud to cloud.
 cloudsdir = $(pkgdatadir)/clouds

@@ -72,7 +72,7 @@ refuse_folder_of_others()
 {
 	[ "$(id -u)" -eq 0 ] || return 0
 	set -- "$output" "$output/mosquitto.d" "$output/devbus.d" "$output/secrets"
-	[ -n "$staged" ] || set -- "$@" "${data_dir%/*}"
+	[ -n "$staged$opt_roll_back" ] || set -- "$@" "${data_dir%/*}"
 	for folder in "$@"; do
 		[ ! -e "$folder" ] || [ -n "$(find -H "$folder" -prune -user 0)" ] ||
 			fail "$folder belongs to another user, who could lead root astray; chown it to root or choose another"
@@ -84,7 +84,7 @@ make_folders()
 	refuse_folder_of_others
 	(umask 022 && mkdir -p "$output/mosquitto.d" "$output/devbus.d") || return 1
 	make_folder "$output/secrets" 711 || return 1
-	[ -z "$staged" ] || return 0
+	[ -z "$staged$opt_roll_back" ] || return 0
 	(umask 022 && mkdir -p "${state_dir%/*}" "${data_dir%/*}") || return 1
 	make_folder "$state_dir" 755 || return 1
 	make_folder "$data_dir" 700 || return 1
@@ -124,11 +124,27 @@ stage_passwd() # a hash has a salt, so the file stays as it is while the digest 
 	{ echo "$digest" && cat "$stage/hashed"; } >"$stage/passwd"
 }
 
+# One file, because two cannot be replaced at once: a key that does not fit its certificate is a device cut off.
+stage_certificate()
+{
+	if [ -z "$opt_cloud_certfile" ] || [ -n "$staged" ]; then
+		return
+	fi
+	if command -v openssl >/dev/null; then
+		of_certificate=$(openssl x509 -in "$opt_cloud_certfile" -noout -pubkey 2>/dev/null) ||
+			refuse "--cloud-certfile $opt_cloud_certfile" "is no certificate in PEM; give one"
+		[ "$of_certificate" = "$(openssl pkey -in "$opt_cloud_keyfile" -pubout -passin pass: 2>/dev/null)" ] ||
+			refuse "--cloud-keyfile $opt_cloud_keyfile" "is not the key of this certificate, or has a password; give it without one, in PEM"
+	fi
+	cat "$opt_cloud_certfile" "$opt_cloud_keyfile" >"$stage/cloud.pem"
+}
+
 # --- into place -----------------------------------------------------------------------------------------------------
 
 put_all()
 {
 	put mosquitto.conf 644
+	[ ! -f "$stage/cloud.pem" ] || put cloud.pem 600 "$broker_owner"
 	put mosquitto.d/bridge.conf 600 "$broker_owner"
 	put acl 600 "$broker_owner"
 	for user in $users; do
@@ -166,6 +182,7 @@ guard() # FILE MODE OWNER
 
 drop_strangers() # who is no user any more keeps no secret
 {
+	[ -f "$stage/cloud.pem" ] || [ ! -f "$output/cloud.pem" ] || drop cloud.pem
 	for path in "$output"/secrets/* "$output"/devbus.d/*.conf; do
 		stranger=${path##*/}
 		stranger=${stranger%.conf}
@@ -174,10 +191,10 @@ drop_strangers() # who is no user any more keeps no secret
 	done
 }
 
-drop() # FILE USER
+drop() # FILE [USER]
 {
 	case $1:$(own_sections "$1") in
-	secrets/*:* | devbus.d/*:"[$2]")
+	cloud.pem:* | secrets/*:* | devbus.d/*:"[${2-}]")
 		rm -f "$output/$1"
 		echo "$1"
 		;;
@@ -185,59 +202,47 @@ drop() # FILE USER
 	esac
 }
 
-# --- the trial ------------------------------------------------------------------------------------------------------
+# --- what takes effect when -----------------------------------------------------------------------------------------
 
-try_broker() # a broker reads what has been staged, on other ports and with a bridge that reaches nobody
+# changed file|what then has to be done, on which unit
+unit_effects='acl|try-reload-or-restart broker
+passwd|try-reload-or-restart broker
+mosquitto.conf|try-restart broker
+cloud.pem|try-restart broker
+mosquitto.d/bridge.conf|try-restart broker'
+
+list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is started again reads all its files
 {
-	mkdir "$stage/trial" "$stage/trial/data" "$stage/trial/mosquitto.d"
-	cp "$stage/acl" "$stage/passwd" "$stage/trial"
-	for _ in 1 2 3 4 5 6 7 8; do
-		render_trial $((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
-		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
-		trial_pid=$!
-		if wait_for_broker; then
-			stop_broker
-			warn_of_log
-			return
-		fi
-		stop_broker
-		grep -q "Address already in use" "$stage/trial/log" || break
-	done
-	cat "$stage/trial/log" >&2
-	fail "mosquitto $broker_version does not start with these files; nothing was put in place"
+	effects=$(while read -r file; do
+		user=${file##*/}
+		user=${user%.conf}
+		case $file in
+		devbus.conf) echo "$services" | tr ' ' '\n' | sed 's/^/try-restart /' ;;
+		secrets/cli | secrets/monitor | devbus.d/cli.conf | devbus.d/monitor.conf) ;;
+		secrets/* | devbus.d/*) echo "try-restart $user" ;;
+		*) ! find_row "$unit_effects" "$file" || echo "$row" ;;
+		esac
+	done <"$stage/changed" | sort -u)
+	case $newline$effects$newline in
+	*"${newline}try-restart broker$newline"*) effects=$(echo "$effects" | sed '/^try-reload/d') ;;
+	esac
 }
 
-render_trial() # PORT
+take_effect() # or say what would. Nothing runs yet with files that are there for the first time, or are for another place
 {
-	(
-		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
-		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9
-		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
-		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
-	)
-}
-
-wait_for_broker()
-{
-	tenths=0
-	while kill -0 "$trial_pid" 2>/dev/null && [ $tenths -lt 100 ]; do
-		! grep -q 'version .* running$' "$stage/trial/log" || return 0
-		tenths=$((tenths + 1))
-		sleep 0.1
-	done
-	return 1
-}
-
-warn_of_log()
-{
-	sed -n '/run as root/d; s/^[0-9]*: \(Warning.*\)/devbus-provision: mosquitto: \1/p' "$stage/trial/log" >&2
-	echo "devbus-provision: mosquitto $broker_version starts with these files" >&2
-}
-
-stop_broker()
-{
-	[ -n "$trial_pid" ] || return 0
-	kill "$trial_pid" 2>/dev/null || :
-	wait "$trial_pid" 2>/dev/null || :
-	trial_pid=
+	list_effects
+	if [ -z "$effects" ] || [ -n "$staged" ] || [ -z "$was_there" ]; then
+		return
+	fi
+	if [ -z "$opt_apply" ]; then
+		words=$(echo "$effects" | sed 's/^try-reload-or-restart /reload /; s/^try-//' | tr '\n' ,)
+		echo "devbus-provision: this takes effect after: ${words%,}" | sed 's/,/, /g' >&2
+		return
+	fi
+	while read -r verb unit; do # not waited for: these units may be ordered after the one that runs this program
+		systemctl --no-block "$verb" "devbus-$unit.service" ||
+			warn "systemctl $verb devbus-$unit.service failed; do it by hand"
+	done <<-EOF
+		$effects
+	EOF
 }

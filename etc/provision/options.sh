@@ -34,6 +34,12 @@ config-dir|path||DIR|where the folder of --output will be on the device, if else
 options|list||FILE|file with further options, one per line: NAME VALUE
 set|list||KEY=VALUE|a further setting of libdevbus for devbus.conf; may be repeated'
 
+# flag|help
+flags='check|let a broker read the new files before they are put in place
+test|connect to the cloud with the new files before they are put in place
+apply|let systemd reload or restart what has to be, and nothing else
+roll-back|put back the files that were in place before the last change'
+
 # Those of libdevbus that do not follow from an option: devbus.conf(5)
 settings='clock_sync keepalive_s reconnect_min_ms reconnect_max_ms connect_timeout_s stop_timeout_ms queue_limit_bytes
 pending_calls_max journal_max journal_days outbox_limit_bytes outbox_hours confirm confirm_after_s'
@@ -48,27 +54,40 @@ usage()
 	done <<-EOF
 		$options
 	EOF
-	printf '  %-28s %s\n' --check "let a broker read the new files before they are put in place" \
-		--help "this text" --version "the version"
+	while IFS='|' read -r flag help; do
+		printf '  %-28s %s\n' "--$flag" "$help"
+	done <<-EOF
+		$flags
+	EOF
+	printf '  %-28s %s\n' --help "this text" --version "the version"
 	echo
 	echo "Kinds of clouds: $(kind_names)."
 	echo "Prints the names of the files that changed."
 	echo "Exit status: 0 done, 1 failed, 2 an option or a manifest is wrong and nothing was written."
 }
 
-variable_of() # OPTION
+variable_of() # OPTION: $variable, without a program, since it is needed a hundred times
 {
-	echo "$1" | sed 's/^/opt_/; s/-/_/g'
+	variable=opt_$1
+	until [ "$variable" = "${variable%%-*}" ]; do
+		variable=${variable%%-*}_${variable#*-}
+	done
 }
 
 set_defaults()
 {
 	while IFS='|' read -r name _ default _; do
-		eval "$(variable_of "$name")=\$default"
+		variable_of "$name"
+		eval "$variable=\$default"
 	done <<-EOF
 		$options
 	EOF
-	opt_check=
+	while IFS='|' read -r flag _; do
+		variable_of "$flag"
+		eval "$variable="
+	done <<-EOF
+		$flags
+	EOF
 	given=' '
 }
 
@@ -92,13 +111,19 @@ store() # OPTION VALUE
 	if [ -z "$2" ] && [ "$1" != cloud-prefix ]; then
 		refuse "--$1" "is empty; leave it out to have the default"
 	fi
-	variable=$(variable_of "$1")
+	variable_of "$1"
 	before=
 	case $row in
 	"list|"* | "addresses|"*) ! is_given "$1" || eval "before=\$$variable\$newline" ;;
 	esac
 	eval "$variable=\$before\$2"
 	given="$given$1 "
+}
+
+store_flag() # FLAG
+{
+	variable_of "$1"
+	eval "$variable=yes"
 }
 
 read_options() # FILE
@@ -109,7 +134,7 @@ read_options() # FILE
 	while IFS= read -r line || [ -n "$line" ]; do
 		case $line in
 		'' | '#'*) ;;
-		check) opt_check=yes ;;
+		check | test | apply) store_flag "$line" ;;
 		options*) refuse "--options $1" "names a further file; give each file as an option of its own" ;;
 		[a-z]*' '*) store "${line%% *}" "${line#* }" ;;
 		*) refuse "--options $1: $line" "is no line NAME VALUE, such as device-id x7" ;;
@@ -123,11 +148,11 @@ parse() # ARGUMENTS
 		case $1 in
 		--help) usage && exit 0 ;;
 		--version) echo "devbus-provision $version" && exit 0 ;;
-		--check) opt_check=yes ;;
 		--*=*)
 			argument=${1#--}
 			store "${argument%%=*}" "${argument#*=}"
 			;;
+		--check | --test | --apply | --roll-back) store_flag "${1#--}" ;;
 		--?*)
 			find_row "$options" "${1#--}" || refuse "$1" "unknown option; see --help"
 			[ $# -ge 2 ] || refuse "$1" "needs a value"
@@ -284,7 +309,8 @@ check_path() # and makes it absolute
 	*) path=$PWD/$2 ;;
 	esac
 	[ "$path" = / ] || path=${path%/}
-	eval "$(variable_of "${1#--}")=\$path"
+	variable_of "${1#--}"
+	eval "$variable=\$path"
 }
 
 check_file()
@@ -330,7 +356,8 @@ check_options()
 	staged=
 	! is_given config-dir || staged=yes
 	while IFS='|' read -r name check _; do
-		eval "value=\$$(variable_of "$name")"
+		variable_of "$name"
+		eval "value=\$$variable"
 		[ -z "$value" ] || eval "check_${check%% *} \"--\$name\" \"\$value\" ${check#"${check%% *}"}"
 	done <<-EOF
 		$options
@@ -345,6 +372,9 @@ check_options()
 
 check_relations()
 {
+	if [ -n "$staged" ] && [ -n "$opt_test$opt_apply$opt_roll_back" ]; then
+		refuse --config-dir "is for an image; --test, --apply and --roll-back are for the device"
+	fi
 	require_other cloud-certfile cloud-keyfile
 	require_other cloud-keyfile cloud-certfile
 	require_other cloud-certfile cloud-cafile

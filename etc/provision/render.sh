@@ -68,8 +68,10 @@ render_bridge_conf()
 	render_optional bridge_cafile "$opt_cloud_cafile"
 	render_optional bridge_insecure "${opt_cloud_cafile:+false}"
 	render_optional bridge_alpn "$cloud_alpn"
-	render_optional bridge_certfile "$opt_cloud_certfile"
-	render_optional bridge_keyfile "$opt_cloud_keyfile"
+	certificate=$opt_cloud_certfile key=$opt_cloud_keyfile
+	[ -z "$certificate" ] || [ -n "$staged" ] || certificate=$config_dir/cloud.pem key=$config_dir/cloud.pem
+	render_optional bridge_certfile "$certificate"
+	render_optional bridge_keyfile "$key"
 }
 
 render_optional() # KEY VALUE

@@ -55,6 +55,14 @@ def fake_program(folder, name, text):
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
+def make_certificate(folder, name):
+    """A certificate that is its own authority, and the options that use it."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                    f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"], check=True, capture_output=True)
+    return ["--cloud-cafile", folder / f"{name}.pem", "--cloud-certfile", folder / f"{name}.pem",
+            "--cloud-keyfile", folder / f"{name}.key"]
+
+
 class Broker:
     """Mosquitto with the configuration file @conf; with @text that is written first, {port} in it being @port."""
 

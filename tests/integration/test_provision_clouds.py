@@ -3,17 +3,19 @@
 and that the installed Mosquitto starts with all of it. No cloud is needed."""
 import getpass
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from provision_kit import PROGRAM, SOURCE, fake_program, run_provision
+from provision_kit import SOURCE, fake_program, make_certificate, run_provision
 
 ME = getpass.getuser()
 CLOUDS = SOURCE / "etc" / "clouds"
 KINDS = sorted(path.stem for path in CLOUDS.glob("*.cloud"))
-FILE = PROGRAM  # an option that wants a file that can be read has this one
-TLS = ["--cloud-cafile", FILE]
-X509 = [*TLS, "--cloud-certfile", FILE, "--cloud-keyfile", FILE]
+FOLDER = tempfile.TemporaryDirectory()
+X509 = make_certificate(Path(FOLDER.name), "device")
+TLS, FILE = X509[:2], X509[1]
 NEEDS = {
     "aws": X509, "azure": X509, "hivemq": [*TLS, "--cloud-user", "x7"], "ejabberd": ["--cloud-user", "%d@example.com"],
 }

@@ -1,0 +1,72 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables; opt_* come out of a table
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#
+# Proofs, before anything is replaced: does a broker start with the new files, does the cloud take this device with them?
+# A device that has put a wrong certificate in place can often not be reached any more to be given the right one.
+
+try_broker() # a broker reads what has been staged, on other ports and with a bridge that reaches nobody
+{
+	mkdir "$stage/trial" "$stage/trial/data" "$stage/trial/mosquitto.d"
+	cp "$stage/acl" "$stage/passwd" "$stage/trial"
+	for _ in 1 2 3 4 5 6 7 8; do
+		render_trial $((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
+		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
+		trial_pid=$!
+		if wait_for_broker; then
+			stop_broker
+			warn_of_log
+			proof=broker
+			return
+		fi
+		stop_broker
+		grep -q "Address already in use" "$stage/trial/log" || break
+	done
+	cat "$stage/trial/log" >&2
+	fail "mosquitto $broker_version does not start with these files; those in place stay as they are"
+}
+
+render_trial() # PORT
+{
+	(
+		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
+		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9
+		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
+		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
+	)
+}
+
+wait_for_broker()
+{
+	tenths=0
+	while kill -0 "$trial_pid" 2>/dev/null && [ $tenths -lt 100 ]; do
+		! grep -q 'version .* running$' "$stage/trial/log" || return 0
+		tenths=$((tenths + 1))
+		sleep 0.1
+	done
+	return 1
+}
+
+warn_of_log()
+{
+	sed -n '/run as root/d; s/^[0-9]*: \(Warning.*\)/devbus-provision: mosquitto: \1/p' "$stage/trial/log" >&2
+	echo "devbus-provision: mosquitto $broker_version starts with these files" >&2
+}
+
+stop_broker()
+{
+	[ -n "$trial_pid" ] || return 0
+	kill "$trial_pid" 2>/dev/null || :
+	wait "$trial_pid" 2>/dev/null || :
+	trial_pid=
+}
+
+# --- the cloud ------------------------------------------------------------------------------------------------------
+
+try_cloud() # with the bridge's own file, so that what is tried is what will be used
+{
+	command -v devbus-cloud-test >/dev/null || fail "devbus-cloud-test is not installed, and --test needs it"
+	mkdir "$stage/test"
+	(config_dir=$stage && render_bridge_conf >"$stage/test/bridge.conf")
+	devbus-cloud-test "$stage/test/bridge.conf" >&2 || fail "the cloud was not reached as above; all files stay as they are"
+	proof=cloud
+}

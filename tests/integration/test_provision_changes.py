@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""How devbus-provision replaces files that work by others: proven first, with a way back, and with no more disturbance than
+the change needs. The program that asks the cloud is a stand-in here; so is systemctl."""
+import getpass
+import os
+import shutil
+
+import pytest
+
+from provision_kit import Device, fake_program, make_certificate, run_provision, wait_until
+
+ME = getpass.getuser()
+
+
+class Place:
+    """A folder with a first set of files, provisioned again and again with further options."""
+
+    def __init__(self, folder):
+        self.folder, self.etc = folder, folder / "etc"
+        self.env = fake_program(folder / "bin", "devbus-cloud-test",
+                                f"cp $1 {folder}/tested; echo $1 >>{folder}/asked; cat {folder}/answer; [ ! -s {folder}/answer ]\n")
+        self.env = fake_program(folder / "bin", "systemctl", f"echo $* >>{folder}/systemctl\n")
+        self.answer("")
+
+    def answer(self, text):
+        (self.folder / "answer").write_text(text)
+
+    def run(self, *options):
+        return run_provision("--output", self.etc, "--user-of-broker", ME, *options, env=self.env)
+
+    def done(self, *options):
+        done = self.run(*options)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def device_id(self):
+        return next(line.split()[2] for line in (self.etc / "devbus.conf").read_text().splitlines() if line.startswith("device_id"))
+
+    def tree(self):
+        return {path.relative_to(self.etc): path.read_bytes() for path in self.etc.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+# --- proofs ---------------------------------------------------------------------------------------------------------
+
+def test_cloud_is_asked_with_the_new_files_before_they_are_in_place(place):
+    place.done("--device-id", "old")
+    place.answer("The cloud refused the name or the password.")
+    before = place.tree()
+    done = place.run("--device-id", "new", "--test")
+    assert done.returncode == 1 and done.stdout == "" and "refused the name" in done.stderr and "stay as they are" in done.stderr
+    assert place.tree() == before
+    assert "remote_clientid new\n" in (place.folder / "tested").read_text()
+    place.answer("")
+    place.done("--device-id", "new", "--test")
+    assert place.device_id() == "new"
+
+
+def test_without_the_program_that_asks_nothing_is_tested(tmp_path):
+    env = {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    if shutil.which("devbus-cloud-test", path=env["PATH"]):
+        pytest.skip("the program is installed here")
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--test", env=env)
+    assert done.returncode == 1 and "not installed" in done.stderr and not (tmp_path / "etc/mosquitto.conf").exists()
+
+
+def test_certificate_is_promoted_when_the_cloud_has_taken_it(place):
+    first, second = make_certificate(place.folder, "first"), make_certificate(place.folder, "second")
+    place.done("--test", *first)
+    pem, conf = place.etc / "cloud.pem", place.etc / "mosquitto.d/bridge.conf"
+    both = "".join((place.folder / name).read_text() for name in ("first.pem", "first.key"))
+    assert pem.read_text() == both and pem.stat().st_mode & 0o777 == 0o600
+    for key in ("bridge_certfile", "bridge_keyfile"):
+        assert f"{key} {pem}\n" in conf.read_text()
+        assert f"{key} {place.etc}/.new." in (place.folder / "tested").read_text()
+    place.answer("The certificate is not known.")
+    assert place.run("--test", *second).returncode == 1 and pem.read_text() == both
+    place.answer("")
+    assert "cloud.pem" in place.done("--test", *second).stdout.split() and "second" not in both
+    assert pem.read_text() != both
+    assert "cloud.pem" in place.done().stdout.split() and not pem.exists()
+
+
+def test_renewed_certificate_of_the_same_name_is_taken_over(place):
+    options = make_certificate(place.folder, "device")
+    place.done(*options)
+    assert place.done(*options).stdout == ""
+    make_certificate(place.folder, "device")
+    assert place.done("--apply", *options).stdout == "cloud.pem\n"
+    assert (place.folder / "systemctl").read_text() == "--no-block try-restart devbus-broker.service\n"
+
+
+def test_key_of_another_certificate_is_refused(place):
+    first, second = make_certificate(place.folder, "first"), make_certificate(place.folder, "second")
+    done = place.run(*first[:4], *second[4:])
+    assert done.returncode == 2 and "--cloud-keyfile" in done.stderr and "not the key of this" in done.stderr
+    done = place.run(*first[:2], "--cloud-certfile", first[5], *first[4:])
+    assert done.returncode == 2 and "no certificate" in done.stderr and not (place.etc / "mosquitto.conf").exists()
+
+
+# --- the way back ---------------------------------------------------------------------------------------------------
+
+def test_last_good_files_are_put_back_and_the_others_kept_out(place):
+    place.done("--device-id", "good", "--check")
+    good = {name: data for name, data in place.tree().items() if name.name != "proven"}
+    place.done("--device-id", "bad")
+    with (place.etc / "devbus.conf").open("a") as conf:
+        conf.write("\n[sensor]\nroot = /x\n")
+    done = place.done("--roll-back", "--apply")
+    assert "mosquitto.d/bridge.conf" in done.stdout.split() and place.device_id() == "good"
+    assert "devbus-broker.service" in (place.folder / "systemctl").read_text()
+    text = (place.etc / "devbus.conf").read_text()
+    assert text.endswith("\n[sensor]\nroot = /x\n")
+    after = place.tree()
+    assert all(after[name] == data for name, data in good.items() if name.name != "devbus.conf")
+    again = place.run("--device-id", "bad")
+    assert again.returncode == 1 and "were rolled back" in again.stderr and place.tree() == after
+    assert place.run("--roll-back").returncode == 1
+    place.done("--device-id", "better")
+    assert not (place.etc / "rolled-back").exists() and place.device_id() == "better"
+
+
+def test_service_that_came_with_the_bad_files_goes_with_them(place):
+    (place.folder / "more").mkdir()
+    (place.folder / "more/fan.acl").write_text("")
+    (place.folder / "one").mkdir()
+    (place.folder / "one/sensor.acl").write_text("")
+    place.done("--check", "--services-dir", place.folder / "one")
+    place.done("--services-dir", place.folder / "one", "--services-dir", place.folder / "more")
+    assert (place.etc / "secrets/fan").exists()
+    place.done("--roll-back")
+    assert not (place.etc / "secrets/fan").exists() and "fan" not in (place.etc / "acl").read_text()
+
+
+@pytest.mark.parametrize("proofs, back", [
+    (["--check", "--check", None], 1), (["--test", "--check", None], 0), (["--check", "--test", None], 1),
+    (["--check", None, None], 0), ([None, None], None),
+])
+def test_what_is_kept_has_the_best_proof(place, proofs, back):
+    for number, proof in enumerate(proofs):
+        place.done("--device-id", f"d{number}", *([proof] if proof else []))
+    done = place.run("--roll-back")
+    if back is None:
+        assert done.returncode == 1 and "had proven" in done.stderr
+    else:
+        assert done.returncode == 0 and place.device_id() == f"d{back}"
+
+
+def test_last_good_is_nobody_elses(place):
+    place.done("--check")
+    place.done("--device-id", "x")
+    assert (place.etc / "last-good").stat().st_mode & 0o777 == 0o700
+
+
+# --- what takes effect when -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options, units", [
+    ([], []),
+    (["--device-id", "x"], ["try-restart broker", "try-restart bridge", "try-restart config", "try-restart firmware",
+                            "try-restart reboot", "try-restart sensor"]),
+    (["--keepalive", "60"], ["try-restart broker"]),
+    (["--set", "journal_max=9"], ["try-restart bridge", "try-restart config", "try-restart firmware", "try-restart reboot",
+                                  "try-restart sensor"]),
+    (["--profile", "production", "--device-id", "device"], ["try-restart broker"]),
+])
+def test_no_more_than_what_changed_is_restarted(place, options, units):
+    place.done("--apply")
+    done = place.done("--apply", *options)
+    log = place.folder / "systemctl"
+    found = [line.replace("--no-block ", "").replace("devbus-", "").replace(".service", "")
+             for line in (log.read_text().splitlines() if log.exists() else [])]
+    assert sorted(found) == sorted(units) and (units or done.stdout == "")
+
+
+def test_new_service_costs_a_reload(place):
+    (place.folder / "more").mkdir()
+    (place.folder / "more/fan.acl").write_text("")
+    (place.folder / "more/own.acl").write_text("")
+    place.done("--services-dir", place.folder / "more")
+    (place.folder / "more/own.acl").write_text("call fan go\n")
+    done = place.done("--services-dir", place.folder / "more")
+    assert done.stdout == "acl\n" and done.stderr == "devbus-provision: this takes effect after: reload broker\n"
+    (place.folder / "more/new.acl").write_text("")
+    assert "after: reload broker, restart new\n" in place.done("--services-dir", place.folder / "more").stderr
+
+
+def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/one.acl").write_text("")
+    device = Device(tmp_path / "etc", "--services-dir", tmp_path / "more")
+    with device, device.client("one") as one:
+        (tmp_path / "more/two.acl").write_text("")
+        assert run_provision(*device.options).stderr.endswith("after: reload broker, restart two\n")
+        device.process.send_signal(1)
+        wait_until(lambda: "Reloading config" in device.log())
+        with device.client("two") as two:
+            assert two.reason == 0 and two.send("cloud/event/two/a", "x") in (0, 0x10)
+        assert not one.lost and one.send("cloud/event/one/a", "x") in (0, 0x10)
+
+
+@pytest.mark.parametrize("flag", ["--test", "--apply", "--roll-back"])
+def test_image_is_no_device(tmp_path, flag):
+    done = run_provision("--output", tmp_path / "etc", "--config-dir", "/etc/devbus", flag)
+    assert done.returncode == 2 and "--config-dir" in done.stderr
