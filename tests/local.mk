@@ -247,12 +247,15 @@ system_tests = \
 	%D%/system/test_robot_suites.py
 # A generated bridge to the brokers that clouds are made of: those that are installed, and the others say what they miss.
 cloud_tests = \
+	%D%/clouds/test_aws.py \
 	%D%/clouds/test_ejabberd.py \
 	%D%/clouds/test_mosquitto.py
 TESTS += $(cloud_tests)
 EXTRA_DIST += $(cloud_tests) \
 	%D%/clouds/cloud_cases.py \
 	%D%/clouds/cloud_kit.py \
+	%D%/clouds/cloud_rules.py \
+	%D%/clouds/stand_in.py \
 	%D%/clouds/erlang_kit.py
 
 .PHONY: check-clouds
