@@ -290,6 +290,7 @@ check-vm: all
 
 fault_tests = \
 	%D%/faults/test_accounting.py \
+	%D%/faults/test_black_hole.py \
 	%D%/faults/test_commands_under_faults.py \
 	%D%/faults/test_configuration.py \
 	%D%/faults/test_crash_points.py \
@@ -314,6 +315,7 @@ TESTS += $(system_tests) $(fault_tests)
 EXTRA_DIST += $(system_tests) $(fault_tests) $(robot_suites) \
 	%D%/faults/accounting.py \
 	%D%/faults/fault_kit.py \
+	%D%/faults/name_server.py \
 	%D%/faults/print_figures.py \
 	%D%/system/DevbusLibrary.py \
 	%D%/system/cloud.py \

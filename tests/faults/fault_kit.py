@@ -57,10 +57,10 @@ def resources_of(pid):
 class Network:
     """A loopback of its own, on which packets can be made to vanish."""
 
-    def drop(self, port):
-        """What comes from @port and what goes to it: nobody is told."""
-        self._nft("add table inet faults; add chain inet faults input { type filter hook input priority 0; }; "
-                  f"add rule inet faults input tcp dport {port} drop; add rule inet faults input tcp sport {port} drop")
+    def drop(self, *ports):
+        """What comes from these and what goes to them, over TCP and UDP: nobody is told."""
+        self._nft("add table inet faults; add chain inet faults input { type filter hook input priority 0; }; " + "; ".join(
+            f"add rule inet faults input {end} {port} drop" for port in ports for end in ("th dport", "th sport")))
 
     def restore(self):
         self._nft("delete table inet faults")

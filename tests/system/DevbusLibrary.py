@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,11 +62,11 @@ class DevbusLibrary:
             (manifests / f"{name}.acl").write_text("call config ping\n")
         self._environment = {} if clock == "real" else self._clock_environment()
         self._testbed("up", "--services-dir", manifests, "--keepalive", "5", *options)
-        env = self._read_env()
+        env = self.read_env()
         self.link = Link(int(env["CLOUD_PORT"]))
         bridge = self.folder / "bed" / "etc" / "mosquitto.d" / "bridge.conf"
         bridge.write_text(bridge.read_text().replace(f"address 127.0.0.1:{env['CLOUD_PORT']}", f"address 127.0.0.1:{self.link.port}"))
-        self._testbed("restart", "local-broker")
+        self.restart_local_broker()
         self.cloud = Cloud(int(env["CLOUD_PORT"]), env["CLOUD_PREFIX"])
         self.cloud.connect()
         self._mark = 0
@@ -321,8 +322,25 @@ class DevbusLibrary:
     def is_alive(self, service):
         return service in self._processes and self._processes[service].poll() is None
 
-    def process_id(self, service):
-        return self._processes[service].pid
+    def process_id(self, name):
+        """Of a service or a broker, at its last start."""
+        if name in self._processes:
+            return self._processes[name].pid
+        return int((self.folder / "bed" / "run" / f"{name}.pid").read_text())
+
+    def restart_local_broker(self):
+        """So that it reads its configuration again."""
+        self._testbed("restart", "local-broker")
+
+    def add_cloud_listener(self, *options):
+        """A further door of the cloud's broker, with these options of mosquitto.conf(5). Returns its port."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with (self.folder / "bed" / "cloud" / "mosquitto.conf").open("a") as conf:
+            conf.write("\n".join([f"listener {port} 127.0.0.1", *options, ""]))
+        self.stop_broker("cloud")
+        self.start_broker("cloud")
+        return port
 
     def state_folder(self, service):
         return self.folder / "bed" / "state" / service
@@ -334,9 +352,9 @@ class DevbusLibrary:
 
     def service_port(self):
         """Of the local broker, for services."""
-        return int(self._read_env()["SERVICE_PORT"])
+        return int(self.read_env()["SERVICE_PORT"])
 
-    def _read_env(self):
+    def read_env(self):
         lines = (self.folder / "bed" / "testbed.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
