@@ -361,6 +361,56 @@ bench-firmware: all
 	$(AM_TESTS_ENVIRONMENT) PATH="$$PATH:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
 		$(PYTHON3) $(srcdir)/%D%/bench/bench_firmware.py
 
+# devbus beside those it is compared with, in one family of programs that only `make bench` builds.
+bench_programs = \
+	%D%/bench/bench-async \
+	%D%/bench/bench-devbus \
+	%D%/bench/bench-disk \
+	%D%/bench/bench-floor \
+	%D%/bench/bench-paho
+if HAVE_LIBMOSQUITTO
+bench_programs += %D%/bench/bench-mosquitto
+endif
+if HAVE_LIBSYSTEMD
+bench_programs += %D%/bench/bench-sdbus
+endif
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+bench_kit = %D%/bench/bench.c %D%/bench/bench.h
+%C%_bench_bench_async_SOURCES = %D%/bench/bench-async.c %D%/bench/bench-topics.h $(bench_kit)
+%C%_bench_bench_async_LDADD = -lpaho-mqtt3a
+%C%_bench_bench_devbus_SOURCES = %D%/bench/bench-devbus.c $(bench_kit)
+%C%_bench_bench_devbus_LDADD = libdevbus/libdevbus.la
+%C%_bench_bench_devbus_LDFLAGS = $(AM_LDFLAGS) -no-install
+%C%_bench_bench_disk_SOURCES = %D%/bench/bench-disk.c $(bench_kit)
+%C%_bench_bench_disk_LDADD =
+%C%_bench_bench_floor_SOURCES = %D%/bench/bench-floor.c $(bench_kit)
+%C%_bench_bench_floor_LDADD =
+%C%_bench_bench_paho_SOURCES = %D%/bench/bench-paho.c %D%/bench/bench-topics.h $(bench_kit)
+%C%_bench_bench_paho_LDADD = $(PAHO_LIBS)
+if HAVE_LIBMOSQUITTO
+%C%_bench_bench_mosquitto_SOURCES = %D%/bench/bench-mosquitto.c %D%/bench/bench-topics.h $(bench_kit)
+%C%_bench_bench_mosquitto_CPPFLAGS = $(AM_CPPFLAGS) $(MOSQUITTO_CLIENT_CFLAGS)
+%C%_bench_bench_mosquitto_LDADD = $(MOSQUITTO_CLIENT_LIBS)
+endif
+if HAVE_LIBSYSTEMD
+%C%_bench_bench_sdbus_SOURCES = %D%/bench/bench-sdbus.c $(bench_kit)
+%C%_bench_bench_sdbus_CPPFLAGS = $(AM_CPPFLAGS) $(LIBSYSTEMD_CFLAGS)
+%C%_bench_bench_sdbus_LDADD = $(LIBSYSTEMD_LIBS)
+endif
+
+EXTRA_DIST += \
+	%D%/bench/bench.py \
+	%D%/bench/bench_kit.py \
+	%D%/bench/bench_traffic.py
+.PHONY: bench bench-quick
+run_bench = $(AM_TESTS_ENVIRONMENT) BENCH_CFLAGS='$(CFLAGS)' PATH="$$PATH:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
+	$(PYTHON3) $(srcdir)/%D%/bench/bench.py
+bench: all $(bench_programs)
+	$(run_bench) $(BENCH)
+bench-quick: all $(bench_programs)
+	$(run_bench) --quick $(BENCH)
+
 # The suites that a test engineer reads; tests/system/test_robot_suites.py keeps them in step without Robot too.
 check-robot: all $(check_PROGRAMS)
 	@if $(PYTHON3) -c 'import robot.run' 2>/dev/null; then \

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""`make bench`: what devbus costs beside what it is compared with. All contenders of a case run in turns, round after round, so that what
+else the machine does meets them all; what counts are ratios within a round. Asserts no figure.
+
+  bench.py [--quick] [--into FOLDER] [CASE...]
+
+Writes figures.csv, pictures and figures.md into FOLDER (bench-results)."""
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import bench_traffic
+from bench_kit import BenchDevice, Table, machine
+
+FULL = {"rounds": 5, "echoes": 2000, "chatters": (0, 1, 10, 100), "crowds": (0, 198), "events": 10000, "writes": 200}
+QUICK = {"rounds": 2, "echoes": 500, "chatters": (0, 10), "crowds": (), "events": 4000, "writes": 50}
+
+CASES = {
+    "echo": bench_traffic.echo,
+    "chatter": bench_traffic.chatter,
+    "crowd": bench_traffic.crowd,
+    "events": bench_traffic.events,
+    "durable": bench_traffic.durable,
+}
+
+
+class Bench:
+    def __init__(self, folder, quick):
+        self.folder, self.quick, self.table = folder, quick, Table()
+        self.__dict__.update(QUICK if quick else FULL)
+        self.device = BenchDevice(folder / "common", more=max((*self.chatters, *self.crowds)))
+
+    @staticmethod
+    def say(text):
+        print(text, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="less of everything, for every day")
+    parser.add_argument("--into", type=Path, default=Path("bench-results"))
+    parser.add_argument("case", nargs="*", help=f"of {', '.join(CASES)}; none: all")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="devbus-bench-") as folder:
+        bench = Bench(Path(folder), options.quick)
+        bench.say(machine())
+        with bench.device:
+            for name in options.case or CASES:
+                began = time.monotonic()
+                CASES[name](bench)
+                bench.say(f"{name}: {time.monotonic() - began:.1f} s")
+    options.into.mkdir(parents=True, exist_ok=True)
+    bench.table.write(options.into / "figures.csv")
+    for row in dict.fromkeys(row[:3] for row in bench.table.rows):
+        figures = dict.fromkeys(r[4] for r in bench.table.rows if r[:3] == row)
+        bench.say("  ".join([f"{' | '.join(row):60}", *(f"{figure} {bench.table.median(*row, figure):.1f}" for figure in figures)]))
+
+
+if __name__ == "__main__":
+    main()
