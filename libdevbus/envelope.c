@@ -1,47 +1,13 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/*
- * Errors, responses and stamps, and the chain by which all envelopes are built. Texts for people come from
- * wherever a service got them (a file name, a driver, an argument), so they are made clean here: one bad
- * byte would make the whole payload malformed for the reader.
- */
+/* Errors, responses and stamps, and the chain by which all envelopes are built. */
 #include "envelope-build.h"
 #include "error.h"
-#include "utf8.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void clean(char *text, size_t size)
-{
-	for (size_t i = 0, step; i < size; i += step) {
-		step = utf8_decode(text + i, size - i, NULL);
-		if (step == 0) {
-			text[i] = '?';
-			step = 1;
-		}
-	}
-}
-
-static struct devbus_json *new_text(const char *text)
-{
-	size_t size = strlen(text);
-	struct devbus_json *value;
-	char *copy;
-
-	if (utf8_valid(text, size))
-		return devbus_json_new_string(text);
-	copy = strdup(text);
-	if (!copy)
-		return NULL;
-	clean(copy, size);
-	value = devbus_json_new_string(copy);
-	free(copy);
-	return value;
-}
 
 int envelope_put_text(struct devbus_json *object, const char *name, const char *text)
 {
-	return text ? devbus_json_set(object, name, new_text(text)) : 0;
+	return text ? devbus_json_set(object, name, devbus_json_new_string(text)) : 0;
 }
 
 int envelope_put_number(struct devbus_json *object, const char *name, double number)

@@ -87,8 +87,7 @@ static int read_string(const struct devbus_field *field, const struct devbus_jso
 
 static int write_string(const struct devbus_field *field, const void *member, struct devbus_json **ret_json)
 {
-	const size_t length = strnlen(member, field->size);
-	if (length == field->size || !utf8_valid(member, length))
+	if (strnlen(member, field->size) == field->size)
 		return -EINVAL;
 	return field_made(devbus_json_new_string(member), ret_json);
 }

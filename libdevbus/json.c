@@ -15,9 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What bytes that are not UTF-8 become: U+FFFD, the replacement character. */
-#define REPLACEMENT "\xef\xbf\xbd"
-
 static struct devbus_json *wrap(cJSON *item)
 {
 	return (struct devbus_json *)item;
@@ -105,31 +102,11 @@ struct devbus_json *devbus_json_new_array(void)
 	return wrap(cJSON_CreateArray());
 }
 
-/* @copy has room for three bytes per byte of @text. */
-static void repair(const char *text, char *copy)
-{
-	for (size_t left = strlen(text); left > 0;) {
-		const size_t length = utf8_decode(text, left, NULL);
-		const size_t taken = length > 0 ? length : 1,
-			     written = length > 0 ? length : strlen(REPLACEMENT);
-		memcpy(copy, length > 0 ? text : REPLACEMENT, written);
-		copy += written;
-		text += taken;
-		left -= taken;
-	}
-	*copy = '\0';
-}
-
 struct devbus_json *devbus_json_new_string(const char *text)
 {
-	if (!text || utf8_valid(text, strlen(text)))
-		return wrap(cJSON_CreateString(text));
-	char *copy = cJSON_malloc(strlen(text) * strlen(REPLACEMENT) + 1);
-	if (!copy)
-		return NULL;
-	repair(text, copy);
-	cJSON *item = cJSON_CreateString(copy);
-	cJSON_free(copy);
+	cJSON *item = cJSON_CreateString(text);
+	if (item)
+		utf8_clean(item->valuestring);
 	return wrap(item);
 }
 

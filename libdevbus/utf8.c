@@ -5,6 +5,8 @@
  */
 #include "utf8.h"
 
+#include <string.h>
+
 static const struct sequence {
 	unsigned char first_low, first_high;
 	unsigned char second_low, second_high;
@@ -59,6 +61,17 @@ bool utf8_valid(const char *text, size_t size)
 		size -= length;
 	}
 	return true;
+}
+
+void utf8_clean(char *text)
+{
+	for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
+		step = utf8_decode(text, left, NULL);
+		if (step > 0)
+			continue;
+		*text = '?';
+		step = 1;
+	}
 }
 
 bool utf8_is_control(uint32_t point)

@@ -20,6 +20,9 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *ret_point);
 /* Whether all of @text is well-formed; the empty text is. */
 bool utf8_valid(const char *text, size_t size);
 
+/* Puts '?' in place of each byte of @text that is part of no well-formed character. The length stays, so what fitted its buffer still does. */
+void utf8_clean(char *text);
+
 /* C0 and C1 control characters and DEL: what a terminal or an MQTT broker may take amiss. */
 bool utf8_is_control(uint32_t point);
 

@@ -92,8 +92,9 @@ int devbus_fields_read(const struct devbus_field *fields, const struct devbus_js
 	struct devbus_error *ret_error);
 
 /*
- * A new object from *@value, owned by the caller. Secrets are left out. Returns 0, -ENOMEM, or
- * -EINVAL when a value cannot travel (not finite, past 2^53, a string that is not UTF-8).
+ * A new object from *@value, owned by the caller. Secrets are left out; strings are made UTF-8, as by
+ * devbus_json_new_string(). Returns 0, -ENOMEM, or -EINVAL when a value cannot travel (not finite, past 2^53, a
+ * string without a NUL).
  */
 int devbus_fields_write(
 	const struct devbus_field *fields, const void *value, struct devbus_json **ret_object);

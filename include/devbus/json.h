@@ -53,7 +53,10 @@ void devbus_json_free(struct devbus_json *value);
 /* A deep copy that the caller owns; NULL when memory is short or @value is NULL. */
 struct devbus_json *devbus_json_copy(const struct devbus_json *value);
 
-/* New values, owned by the caller; NULL when memory is short. */
+/*
+ * New values, owned by the caller; NULL when memory is short. Text may quote a program, a file or a device: '?' is put in place of each
+ * byte that is not UTF-8, so that nobody's words can keep a value from being sent or saved.
+ */
 struct devbus_json *devbus_json_new_object(void);
 struct devbus_json *devbus_json_new_array(void);
 struct devbus_json *devbus_json_new_string(const char *text);

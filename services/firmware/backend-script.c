@@ -148,6 +148,9 @@ static int parse_slot(const char **text, struct backend_slot *ret_slot)
 	*text = *end ? end + 1 : end;
 	if (words < 1 || words > 2 || (words == 2 && !version_valid(slot.version)))
 		return -EBADMSG;
+	for (const char *c = slot.name; *c; c++)
+		if (*c <= ' ' || *c > '~') /* it is written to disk and told as JSON */
+			return -EBADMSG;
 	*ret_slot = slot;
 	return 0;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """The service `reboot` on a machine whose boots are simulated: one order is one reboot and one final state, whatever is killed meanwhile;
 what must not reboot a device, does not."""
+import json
 import time
 
 import pytest
@@ -172,14 +173,17 @@ def test_firmware_service_is_asked(machine, identity, state, force, word):
 
 # --- when it does not work
 
-def test_program_that_fails_is_told(fresh, identity):
+@pytest.mark.parametrize("say, said", [("echo not today", "not today"), ("printf 'Ger\\344t\\n'", "Ger?t")], ids=["words", "latin-1"])
+def test_program_that_fails_is_told(fresh, identity, say, said):
     with_it = fresh()
-    with_it.use_script("echo not today; exit 3")
+    with_it.use_script(f"{say}; exit 3")
     with_it.start()
     with_it.cloud.command("start", identity)
     final = with_it.cloud.final(identity)
-    assert final["error"] == {"code": "io-error", "message": "other: exit status 3: not today"}
+    assert final["error"] == {"code": "io-error", "message": f"other: exit status 3: {said}"}
     assert with_it.call("status")["state"] == "idle"
+    order = json.loads((with_it.service.state_dir() / "order.json").read_text())
+    assert order["phase"] == "ended"  # on disk too: a restart does not reboot after all
 
 
 def test_program_that_is_missing_is_told(fresh, identity):

@@ -217,7 +217,7 @@ def test_link_is_cut_at_ten_points(device, base):
 def test_hook_that_fails(device, base):
     before, hook = running(device), device.parts / "hooks" / "install"
     text = hook.read_text()
-    hook.write_text("#!/bin/sh\necho no such partition >&2\nexit 7\n")
+    hook.write_text("#!/bin/sh\nprintf 'no such partition, \\344\\n' >&2\nexit 7\n")  # in Latin-1
     try:
         final = device.ends(device.update(device.make_image(base)), "failed", "io-error")
         assert "no such partition" in final["error"]["message"]

@@ -207,6 +207,41 @@ static const char *const damaged[] = {
 	"{\"schema\":2,\"state\":\"flying\"}",
 };
 
+/* What a hook says in its own words, or in none, must not keep a state from the disk. */
+static const struct odd {
+	const char *said, *kept;
+} odd_words[] = {
+	{ "Ger\xc3\xa4t", "Ger\xc3\xa4t" },
+	{ "Ger\xe4t", "Ger?t" },
+	{ "\xff\xfe\x80", "???" },
+	{ "cut \xe2\x82", "cut ??" },
+};
+
+START_TEST(test_record_of_odd_words)
+{
+	struct record record, loaded;
+	ck_assert_int_eq(record_load(folder_fd, &record), 0);
+	record_begin(&record, &an_order, "c1");
+	record_set_error(&record, "io-error", "%s", odd_words[_i].said);
+	ck_assert_int_eq(record_save(folder_fd, &record, STATE_ROLLING_BACK, "boot-1"), 0);
+	ck_assert_int_eq(record_load(folder_fd, &loaded), 0);
+	ck_assert_str_eq(loaded.error_message, odd_words[_i].kept);
+}
+END_TEST
+
+/* What had room in the struct must have room when it comes back, whatever was put for its bytes. */
+START_TEST(test_record_of_many_words)
+{
+	struct record record, loaded;
+	ck_assert_int_eq(record_load(folder_fd, &record), 0);
+	record_begin(&record, &an_order, "c1");
+	memset(record.error_message, 0xe4, sizeof(record.error_message) - 1);
+	ck_assert_int_eq(record_save(folder_fd, &record, STATE_ROLLING_BACK, "boot-1"), 0);
+	ck_assert_int_eq(record_load(folder_fd, &loaded), 0);
+	ck_assert_uint_eq(strlen(loaded.error_message), sizeof(record.error_message) - 1);
+}
+END_TEST
+
 START_TEST(test_record_damaged)
 {
 	struct record record = { .id = "kept" };
@@ -336,6 +371,8 @@ int main(void)
 	TCase *disk = tcase_create("disk");
 	tcase_add_checked_fixture(disk, set_up, tear_down);
 	tcase_add_test(disk, test_record);
+	tcase_add_loop_test(disk, test_record_of_odd_words, 0, LENGTH(odd_words));
+	tcase_add_test(disk, test_record_of_many_words);
 	tcase_add_loop_test(disk, test_record_damaged, 0, LENGTH(damaged));
 	tcase_add_test(disk, test_record_not_writable);
 	tcase_add_loop_test(disk, test_resume, 0, LENGTH(resumes));

@@ -55,14 +55,12 @@ START_TEST(test_building)
 	ck_assert_int_eq(devbus_json_set(object, "x", NULL), -ENOMEM);
 	ck_assert_int_eq(devbus_json_set(object, "\xff", devbus_json_new_null()), -EINVAL);
 	ck_assert_int_eq(devbus_json_set(array, "x", devbus_json_new_null()), -EINVAL);
-	assert_prints(object, "{\"list\":[true,null],\"x\":\"\xef\xbf\xbd"
-			      "a\xef\xbf\xbd\",\"last\":0.1}");
+	assert_prints(object, "{\"list\":[true,null],\"x\":\"?a?\",\"last\":0.1}");
 	devbus_json_remove(object, "list");
 	devbus_json_remove(object, "list");
 	devbus_json_remove(object, "last");
 	ck_assert_int_eq(devbus_json_set(object, "inf", devbus_json_new_number(INFINITY)), 0);
-	assert_prints(object, "{\"x\":\"\xef\xbf\xbd"
-			      "a\xef\xbf\xbd\",\"inf\":null}");
+	assert_prints(object, "{\"x\":\"?a?\",\"inf\":null}");
 	devbus_json_free(object);
 }
 END_TEST
