@@ -203,6 +203,7 @@ EXTRA_DIST += $(structure_tests)
 integration_tests = \
 	%D%/integration/test_bridge.py \
 	%D%/integration/test_calls.py \
+	%D%/integration/test_cloud_test.py \
 	%D%/integration/test_commands.py \
 	%D%/integration/test_config.py \
 	%D%/integration/test_faults.py \
@@ -219,6 +220,7 @@ integration_tests = \
 	%D%/integration/test_units.py
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
+	%D%/integration/bad_cloud_kit.py \
 	%D%/integration/device_kit.py \
 	%D%/integration/provision_kit.py \
 	%D%/integration/reboot_kit.py \
