@@ -43,6 +43,16 @@ dist_manifest_DATA = \
 	services/reboot/reboot.acl \
 	services/sensor/sensor.acl
 
+# Beside the services, where devbus-provision finds it.
+brokerplugindir = $(pkglibexecdir)
+if HAVE_BROKER_PLUGIN
+brokerplugin_LTLIBRARIES = %D%/mosquitto-plugin/devbus-admission.la
+%C%_mosquitto_plugin_devbus_admission_la_SOURCES = %D%/mosquitto-plugin/admission.c
+%C%_mosquitto_plugin_devbus_admission_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+%C%_plugin = --broker-plugin %D%/mosquitto-plugin/.libs/devbus-admission.so
+%C%_installed_plugin = --broker-plugin '$(pkglibexecdir)/devbus-admission.so'
+endif
+
 if HAVE_MOSQUITTO
 # etc/generated has passwords and is never installed: it is what `mosquitto -c etc/generated/mosquitto.conf` runs with
 # from the build tree. etc/examples is the same for the installed paths, and its readable part goes to the documents.
@@ -56,8 +66,8 @@ if HAVE_MOSQUITTO
 
 noinst_DATA += %D%/generated/stamp
 
-%D%/generated/stamp: $(%C%_provision_inputs)
-	$(AM_V_GEN)$(%C%_provision) --output %D%/generated --user-of-broker "`id -un`" >/dev/null && : >$@
+%D%/generated/stamp: $(%C%_provision_inputs) $(brokerplugin_LTLIBRARIES)
+	$(AM_V_GEN)$(%C%_provision) $(%C%_plugin) --output %D%/generated --user-of-broker "`id -un`" >/dev/null && : >$@
 
 examplesdir = $(docdir)/examples
 nodist_examples_DATA = \
@@ -67,7 +77,7 @@ nodist_examples_DATA = \
 
 $(nodist_examples_DATA): %D%/examples/stamp
 %D%/examples/stamp: $(%C%_provision_inputs)
-	$(AM_V_GEN)$(%C%_provision) --output %D%/examples --config-dir '$(sysconfdir)/devbus' \
+	$(AM_V_GEN)$(%C%_provision) $(%C%_installed_plugin) --output %D%/examples --config-dir '$(sysconfdir)/devbus' \
 		--data-dir '$(localstatedir)/lib/devbus/broker' --state-dir '$(localstatedir)/lib/devbus/state' \
 		>/dev/null && : >$@
 

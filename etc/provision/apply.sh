@@ -18,6 +18,20 @@ find_broker()
 		fail "mosquitto is of version ${broker_version:-unknown}; install 2.0 or newer"
 }
 
+find_plugin() # the one that is given or installed beside this program; from an image's place nobody can tell
+{
+	plugin=$opt_broker_plugin
+	if [ -z "$plugin$staged" ] && folder=$(first_folder "$here/../libexec/devbus" "$here/../lib/devbus") &&
+		[ -f "$folder/devbus-admission.so" ]; then
+		plugin=$(cd "$folder" && pwd)/devbus-admission.so
+	fi
+	[ -z "$plugin" ] || return 0
+	! is_given monitor-listen || refuse --broker-plugin \
+		"is required with --monitor-listen: without devbus-admission.so every user could come in from other machines"
+	[ "$opt_profile" = development ] ||
+		warn "no devbus-admission.so: whoever has a password can take the client id of a service; see --broker-plugin"
+}
+
 find_broker_owner() # root's broker reads its files as another user once it is running
 {
 	broker_owner=

@@ -14,6 +14,8 @@ device-id|id|device|ID|name of this device at the cloud; required in production
 services-dir|list||DIR|folder with NAME.acl or NAME/NAME.acl, one per service; may be repeated
 port|number 1 65535|1883|N|loopback port of the services: client id = user name
 caller-port|number 1 65535|1885|N|loopback port of callers and monitors: any client id
+monitor-listen|listen||ADDRESS:PORT|where the user monitor may come in from other machines, in clear; development only
+broker-plugin|file||FILE|devbus-admission.so, which keeps client ids apart [the one that is installed beside this program]
 cloud-kind|kind|generic|NAME|what the cloud broker is, see below; or the path of a file that says so
 cloud|addresses|127.0.0.1:1884|HOST[:PORT]|the cloud broker; may be repeated: the others are for when it fails
 cloud-prefix|prefix||PREFIX|topics at the cloud begin with PREFIX; %d in it is the device id
@@ -296,6 +298,15 @@ check_version()
 	esac
 }
 
+check_listen()
+{
+	case ${2%:*} in
+	*[!0-9.]*) ;;
+	*) ! is_address "$2" || return 0 ;;
+	esac
+	refuse "$1 $2" "give an IPv4 address of this machine and a port, such as 192.168.7.2:1886"
+}
+
 check_text()
 {
 	is_text "$2" || refuse "$1" "has a control character, or a blank at its begin or end; give another"
@@ -389,6 +400,10 @@ check_relations()
 	done <<-EOT
 		$opt_cloud
 	EOT
+	case ${opt_monitor_listen##*:} in
+	"$opt_port" | "$opt_caller_port")
+		refuse "--monitor-listen $opt_monitor_listen" "is the port of services or callers; give another" ;;
+	esac
 	[ "$opt_profile" = development ] || check_production
 }
 
@@ -399,6 +414,8 @@ require_other() # OPTION OTHER
 
 check_production()
 {
+	! is_given monitor-listen ||
+		refuse "--monitor-listen $opt_monitor_listen" "is for development; in production nothing listens but on loopback"
 	is_given device-id ||
 		refuse --device-id "is required in production: two devices of one name throw each other off the cloud"
 	is_given cloud-cafile || while IFS= read -r address; do

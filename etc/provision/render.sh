@@ -12,6 +12,9 @@ render_mosquitto_conf()
 		allow_anonymous false
 		password_file $config_dir/passwd
 		acl_file $config_dir/acl
+	EOF
+	render_plugin
+	cat <<-EOF
 
 		set_tcp_nodelay true
 		message_size_limit $opt_payload_limit
@@ -39,9 +42,26 @@ render_mosquitto_conf()
 
 		# callers and monitors: several at once under one user name
 		listener $opt_caller_port 127.0.0.1
-
-		include_dir $config_dir/mosquitto.d
 	EOF
+	[ -z "$opt_monitor_listen" ] || cat <<-EOF
+
+		# the monitor on other machines
+		listener ${opt_monitor_listen##*:} ${opt_monitor_listen%:*}
+	EOF
+	printf '\ninclude_dir %s/mosquitto.d\n' "$config_dir"
+}
+
+render_plugin()
+{
+	[ -n "$plugin" ] || return 0
+	cat <<-EOF
+
+		# a client id that is the name of a user is that user's alone, and only the monitor comes from other machines
+		plugin $plugin
+		plugin_opt_password_file $config_dir/passwd
+		plugin_opt_reserved_id $bridge_id
+	EOF
+	render_optional plugin_opt_remote_user "${opt_monitor_listen:+monitor}"
 }
 
 render_bridge_conf()
@@ -51,7 +71,7 @@ render_bridge_conf()
 		connection cloud
 		address $(echo "$cloud_addresses" | tr '\n' ' ' | sed 's/ $//')
 		remote_clientid $cloud_client_id
-		local_clientid devbus-bridge
+		local_clientid $bridge_id
 	EOF
 	case $cloud_addresses in # else a working second one is left every 8 s to try a silent first one
 	*"$newline"*) echo "round_robin true" ;;

@@ -29,7 +29,8 @@ render_trial() # PORT
 {
 	(
 		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
-		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9
+		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9 opt_monitor_listen=
+		[ -z "$staged" ] || plugin= # it is a path of the device
 		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
 		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
 	)

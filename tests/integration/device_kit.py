@@ -19,9 +19,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from provision_kit import Broker, Client, Device as ProvisionedDevice, wait_until
+from provision_kit import BUILD, Broker, Client, Device as ProvisionedDevice, wait_until
 
-BUILD = Path(os.environ.get("builddir", Path(__file__).resolve().parents[2]))
 PROBE = BUILD / "tests" / "integration" / "probe"
 LONG = os.environ.get("DEVBUS_LONG") == "1"
 SANITIZED = "-fsanitize" in os.environ.get("DEVBUS_CFLAGS", "")

@@ -15,6 +15,8 @@ from paho.mqtt.properties import Properties
 
 SOURCE = Path(__file__).resolve().parents[2]
 PROGRAM = SOURCE / "etc" / "devbus-provision"
+BUILD = Path(os.environ.get("builddir", SOURCE))
+PLUGIN = BUILD.resolve() / "etc" / "mosquitto-plugin" / ".libs" / "devbus-admission.so"  # where it was built
 
 
 def wait_until(condition, timeout_s=10):
@@ -119,6 +121,8 @@ class Device(Broker):
                         "--cloud", f"{host}:{cloud.port if cloud else free_port()}", *options]
         if user:
             self.options += ["--user-of-broker", user]
+        if user and PLUGIN.exists():  # another user may not be able to enter the build tree
+            self.options += ["--broker-plugin", PLUGIN]
         done = run_provision(*self.options)
         assert done.returncode == 0, done.stderr
         super().__init__(self.output / "mosquitto.conf", port)

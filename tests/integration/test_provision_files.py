@@ -47,6 +47,8 @@ BAD = [
     ("--profile", "Production"), ("--restart-timeout", "5"), ("--restart-timeout", "60 5"), ("--restart-timeout", "1 2 3"),
     ("--cloud-cafile", "/nowhere"), ("--cloud-password-file", "/nowhere"), ("--cloud-user", "a\nb"), ("--cloud-user", " a"),
     ("--data-dir", "/a\nuser root"), ("--user-of-broker", "a b"), ("--services-dir", "/nowhere"), ("--config-dir", "/a\n"),
+    ("--monitor-listen", "far.example:1885"), ("--monitor-listen", "10.0.0.1"), ("--monitor-listen", "10.0.0.1:0"),
+    ("--monitor-listen", "10.0.0.1:1\nlistener 9"), ("--broker-plugin", "/nowhere"), ("--broker-plugin", "/"),
     ("--set", "x"), ("--set", "Keepalive=1"), ("--set", "broker=1"), ("--set", "a=b\x01"), ("--set", "cloud_prefix=x"),
     ("--options", "/nowhere"), ("--options", "/"), ("--nonsense", "1"), ("--o.*", "1"), ("--", "1"),
 ]
@@ -65,6 +67,9 @@ def test_bad_value_is_refused_and_nothing_written(tmp_path, option, value):
     (["--output", "/x", "--profile", "production"], "--device-id"),
     (["--output", "/x", "--profile", "production", "--device-id", "d", "--cloud", "far:8883"], "--cloud-cafile"),
     (["--output", "/x", "--cloud-certfile", PROGRAM], "--cloud-certfile"),
+    (["--output", "/x", "--monitor-listen", "10.0.0.1:9"], "--broker-plugin"),
+    (["--output", "/x", "--monitor-listen", "10.0.0.1:1883", "--broker-plugin", PROGRAM], "--monitor-listen"),
+    (["--output", "/x", "--monitor-listen", "10.0.0.1:9", "--profile", "production", "--device-id", "d"], "--monitor-listen"),
     (["--output", "/x", "--cloud-password-file", PROGRAM], "--cloud-password-file"),
 ])
 def test_what_is_missing_is_named(options, named):
@@ -105,7 +110,7 @@ def test_bad_manifest_is_refused_with_its_line(tmp_path, text):
     assert not (tmp_path / "etc").exists()
 
 
-@pytest.mark.parametrize("name", ["cli", "monitor", "Upper", "a b", "a.b", "x" * 65])
+@pytest.mark.parametrize("name", ["cli", "monitor", "devbus-bridge", "Upper", "a b", "a.b", "x" * 65])
 def test_bad_name_of_a_service_is_refused(tmp_path, name):
     (tmp_path / f"{name}.acl").write_text("")
     done = run_provision("--output", tmp_path / "etc", "--services-dir", tmp_path)
@@ -288,6 +293,28 @@ def test_check_keeps_what_no_broker_would_read(tmp_path):
     done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--check", "--cloud-user", os.fsdecode(b"\xff"))
     assert done.returncode == 1 and "Malformed UTF-8" in done.stderr
     assert tree(tmp_path / "etc") == before and not list((tmp_path / "etc").glob(".new*"))
+
+
+def test_plugin_beside_the_installed_program_is_used(tmp_path):
+    """And where there is none, production is told what that means."""
+    installed = tmp_path / "usr"
+    (installed / "sbin").mkdir(parents=True)
+    shutil.copy(PROGRAM, installed / "sbin")
+    shutil.copytree(PROGRAM.parent / "provision", installed / "share/devbus/provision")
+    options = ["--output", tmp_path / "etc", "--user-of-broker", ME, "--services-dir", SOURCE / "services", "--profile", "production",
+               "--device-id", "x"]
+
+    def run(*more):
+        done = subprocess.run(["sh", installed / "sbin/devbus-provision", *map(str, [*options, *more])], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return [line for line in (tmp_path / "etc/mosquitto.conf").read_text().splitlines() if line.startswith("plugin ")], done.stderr
+    lines, said = run()
+    assert lines == [] and "no devbus-admission.so" in said and "--broker-plugin" in said
+    (installed / "libexec/devbus").mkdir(parents=True)
+    (installed / "libexec/devbus/devbus-admission.so").write_text("")
+    assert run() == ([f"plugin {installed}/libexec/devbus/devbus-admission.so"], "")
+    assert run("--broker-plugin", PROGRAM)[0] == [f"plugin {PROGRAM}"]
+    assert run("--config-dir", "/etc/devbus")[0] == []  # the place of an image is not to be known from here
 
 
 def test_image_is_written_for_another_place(tmp_path):

@@ -4,7 +4,7 @@
 set -u
 cd "$srcdir" || exit 1
 
-sources=$(ls libdevbus/*.[ch] include/devbus/*.h services/*/*.[ch] tools/*/*.[ch] tests/*/*.[ch] doc/examples/*.c)
+sources=$(ls libdevbus/*.[ch] include/devbus/*.h services/*/*.[ch] tools/*/*.[ch] etc/*/*.[ch] tests/*/*.[ch] doc/examples/*.c)
 
 report() {
 	if [ -z "$3" ]; then
