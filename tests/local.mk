@@ -208,6 +208,7 @@ integration_tests = \
 	%D%/integration/test_config.py \
 	%D%/integration/test_faults.py \
 	%D%/integration/test_first_boot.py \
+	%D%/integration/test_intruder.py \
 	%D%/integration/test_mistakes.py \
 	%D%/integration/test_provision.py \
 	%D%/integration/test_provision_changes.py \
@@ -224,6 +225,7 @@ EXTRA_DIST += $(integration_tests) \
 	%D%/integration/device_kit.py \
 	%D%/integration/provision_kit.py \
 	%D%/integration/reboot_kit.py \
+	%D%/integration/raw_mqtt.py \
 	%D%/integration/run-pytest \
 	%D%/integration/tap_plugin.py \
 	%D%/integration/wall-clock.c
