@@ -14,6 +14,7 @@ dist_provision_DATA = \
 	%D%/provision/options.sh \
 	%D%/provision/render.sh \
 	%D%/provision/rights.sh \
+	%D%/provision/sessions.sh \
 	%D%/provision/trial.sh
 
 # What differs from cloud to cloud.

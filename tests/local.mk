@@ -216,6 +216,7 @@ integration_tests = \
 	%D%/integration/test_provision_files.py \
 	%D%/integration/test_reboot.py \
 	%D%/integration/test_reboot_logind.py \
+	%D%/integration/test_sessions.py \
 	%D%/integration/test_settings.py \
 	%D%/integration/test_status.py \
 	%D%/integration/test_units.py

@@ -6,23 +6,31 @@
 
 try_broker() # a broker reads what has been staged, on other ports and with a bridge that reaches nobody
 {
-	mkdir "$stage/trial" "$stage/trial/data" "$stage/trial/mosquitto.d"
-	cp "$stage/acl" "$stage/passwd" "$stage/trial"
-	for _ in 1 2 3 4 5 6 7 8; do
-		render_trial $((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
-		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
-		trial_pid=$!
-		if wait_for_broker; then
-			stop_broker
-			warn_of_log
-			proof=broker
-			return
-		fi
+	mkdir "$stage/trial" "$stage/trial/data"
+	if start_trial; then
 		stop_broker
-		grep -q "Address already in use" "$stage/trial/log" || break
-	done
+		warn_of_log
+		proof=broker
+		return
+	fi
 	cat "$stage/trial/log" >&2
 	fail "mosquitto $broker_version does not start with these files; those in place stay as they are"
+}
+
+start_trial() # with $stage/trial/data for a memory; sets $trial_port
+{
+	mkdir "$stage/trial/mosquitto.d"
+	cp "$stage/acl" "$stage/passwd" "$stage/trial"
+	for _ in 1 2 3 4 5 6 7 8; do
+		trial_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
+		render_trial "$trial_port"
+		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
+		trial_pid=$!
+		! wait_for_broker || return 0
+		stop_broker
+		grep -q "Address already in use" "$stage/trial/log" || return 1
+	done
+	return 1
 }
 
 render_trial() # PORT
