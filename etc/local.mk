@@ -10,6 +10,7 @@ provisiondir = $(pkgdatadir)/provision
 dist_provision_DATA = \
 	%D%/provision/apply.sh \
 	%D%/provision/cloud.sh \
+	%D%/provision/firewall.sh \
 	%D%/provision/last-good.sh \
 	%D%/provision/options.sh \
 	%D%/provision/render.sh \
@@ -87,6 +88,7 @@ CLEANFILES += \
 	%D%/generated/*.conf %D%/examples/*.conf \
 	%D%/generated/*/*.conf %D%/examples/*/*.conf \
 	%D%/generated/acl %D%/examples/acl \
+	%D%/generated/firewall.* %D%/examples/firewall.* \
 	%D%/generated/passwd %D%/examples/passwd \
 	%D%/generated/secrets/* %D%/examples/secrets/* \
 	%D%/generated/data/*

@@ -159,6 +159,8 @@ put_all()
 {
 	put mosquitto.conf 644
 	[ ! -f "$stage/cloud.pem" ] || put cloud.pem 600 "$broker_owner"
+	[ ! -f "$stage/firewall.nft" ] || put firewall.nft 644
+	[ ! -f "$stage/firewall.ufw" ] || put firewall.ufw 644
 	put mosquitto.d/bridge.conf 600 "$broker_owner"
 	put acl 600 "$broker_owner"
 	for user in $users; do
@@ -196,7 +198,9 @@ guard() # FILE MODE OWNER
 
 drop_strangers() # who is no user any more keeps no secret
 {
-	[ -f "$stage/cloud.pem" ] || [ ! -f "$output/cloud.pem" ] || drop cloud.pem
+	for name in cloud.pem firewall.nft firewall.ufw; do
+		[ -f "$stage/$name" ] || [ ! -f "$output/$name" ] || drop "$name"
+	done
 	for path in "$output"/secrets/* "$output"/devbus.d/*.conf; do
 		stranger=${path##*/}
 		stranger=${stranger%.conf}
@@ -208,7 +212,7 @@ drop_strangers() # who is no user any more keeps no secret
 drop() # FILE [USER]
 {
 	case $1:$(own_sections "$1") in
-	cloud.pem:* | secrets/*:* | devbus.d/*:"[${2-}]")
+	cloud.pem:* | firewall.*:* | secrets/*:* | devbus.d/*:"[${2-}]")
 		rm -f "$output/$1"
 		echo "$1"
 		;;
@@ -218,12 +222,13 @@ drop() # FILE [USER]
 
 # --- what takes effect when -----------------------------------------------------------------------------------------
 
-# changed file|what then has to be done, on which unit
-unit_effects='acl|try-reload-or-restart broker
-passwd|try-reload-or-restart broker
-mosquitto.conf|try-restart broker
-cloud.pem|try-restart broker
-mosquitto.d/bridge.conf|try-restart broker'
+# changed file|what then has to be done to which unit
+unit_effects='acl|try-reload-or-restart devbus-broker
+passwd|try-reload-or-restart devbus-broker
+mosquitto.conf|try-restart devbus-broker
+cloud.pem|try-restart devbus-broker
+mosquitto.d/bridge.conf|try-restart devbus-broker
+firewall.nft|try-reload-or-restart nftables'
 
 list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is started again reads all its files
 {
@@ -231,14 +236,14 @@ list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is star
 		user=${file##*/}
 		user=${user%.conf}
 		case $file in
-		devbus.conf) echo "$services" | tr ' ' '\n' | sed 's/^/try-restart /' ;;
+		devbus.conf) echo "$services" | tr ' ' '\n' | sed 's/^/try-restart devbus-/' ;;
 		secrets/cli | secrets/monitor | devbus.d/cli.conf | devbus.d/monitor.conf) ;;
-		secrets/* | devbus.d/*) echo "try-restart $user" ;;
+		secrets/* | devbus.d/*) echo "try-restart devbus-$user" ;;
 		*) ! find_row "$unit_effects" "$file" || echo "$row" ;;
 		esac
 	done <"$stage/changed" | sort -u)
 	case $newline$effects$newline in
-	*"${newline}try-restart broker$newline"*) effects=$(echo "$effects" | sed '/^try-reload/d') ;;
+	*"${newline}try-restart devbus-broker$newline"*) effects=$(echo "$effects" | sed '/^try-reload.* devbus-broker/d') ;;
 	esac
 }
 
@@ -254,8 +259,7 @@ take_effect() # or say what would. Nothing runs yet with files that are there fo
 		return
 	fi
 	while read -r verb unit; do # not waited for: these units may be ordered after the one that runs this program
-		systemctl --no-block "$verb" "devbus-$unit.service" ||
-			warn "systemctl $verb devbus-$unit.service failed; do it by hand"
+		systemctl --no-block "$verb" "$unit.service" || warn "systemctl $verb $unit.service failed; do it by hand"
 	done <<-EOF
 		$effects
 	EOF

@@ -5,7 +5,7 @@
 # cloud that took the device (--test). When a proven set is replaced it is kept in last-good, unless what is kept there has the
 # better proof. What was rolled back is not put in place again by the next boot with the same options.
 
-set_files='mosquitto.conf cloud.pem mosquitto.d/bridge.conf acl passwd devbus.conf'
+set_files='mosquitto.conf cloud.pem mosquitto.d/bridge.conf acl passwd devbus.conf firewall.nft firewall.ufw'
 
 proof_number() # FILE
 {

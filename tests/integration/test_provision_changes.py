@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """How devbus-provision replaces files that work by others: proven first, with a way back, and with no more disturbance than
 the change needs. The program that asks the cloud is a stand-in here; so is systemctl."""
+import configparser
 import getpass
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -165,7 +167,7 @@ def test_last_good_is_nobody_elses(place):
     (["--keepalive", "60"], ["try-restart broker"]),
     (["--set", "journal_max=9"], ["try-restart bridge", "try-restart config", "try-restart firmware", "try-restart reboot",
                                   "try-restart sensor"]),
-    (["--profile", "production", "--device-id", "device"], ["try-restart broker"]),
+    (["--profile", "production", "--device-id", "device"], ["try-restart broker", "try-reload-or-restart nftables"]),
 ])
 def test_no_more_than_what_changed_is_restarted(place, options, units):
     place.done("--apply")
@@ -183,9 +185,9 @@ def test_new_service_costs_a_reload(place):
     place.done("--services-dir", place.folder / "more")
     (place.folder / "more/own.acl").write_text("call fan go\n")
     done = place.done("--services-dir", place.folder / "more")
-    assert done.stdout == "acl\n" and done.stderr == "devbus-provision: this takes effect after: reload broker\n"
+    assert done.stdout == "acl\n" and done.stderr == "devbus-provision: this takes effect after: reload devbus-broker\n"
     (place.folder / "more/new.acl").write_text("")
-    assert "after: reload broker, restart new\n" in place.done("--services-dir", place.folder / "more").stderr
+    assert "after: reload devbus-broker, restart devbus-new\n" in place.done("--services-dir", place.folder / "more").stderr
 
 
 def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
@@ -194,7 +196,7 @@ def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
     device = Device(tmp_path / "etc", "--services-dir", tmp_path / "more")
     with device, device.client("one") as one:
         (tmp_path / "more/two.acl").write_text("")
-        assert run_provision(*device.options).stderr.endswith("after: reload broker, restart two\n")
+        assert run_provision(*device.options).stderr.endswith("after: reload devbus-broker, restart devbus-two\n")
         device.process.send_signal(1)
         wait_until(lambda: "Reloading config" in device.log())
         with device.client("two") as two:
@@ -206,3 +208,34 @@ def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
 def test_image_is_no_device(tmp_path, flag):
     done = run_provision("--output", tmp_path / "etc", "--config-dir", "/etc/devbus", flag)
     assert done.returncode == 2 and "--config-dir" in done.stderr
+
+
+# --- firewall -------------------------------------------------------------------------------------------------------
+
+PRODUCTION = ["--profile", "production", "--device-id", "x"]
+
+
+@pytest.mark.parametrize("options, guarded", [
+    (["--cloud", "a.example:8883"], "{ 8883 }"), (["--cloud", "a.example:8884", "--cloud", "b.example:8883"], "{ 8883, 8884 }"),
+    (["--cloud", "a.example:443"], None), ([], None),
+])
+def test_firewall_lets_nobody_in_and_the_bridge_out(place, options, guarded):
+    if os.getuid() != 0 or not shutil.which("nft") or subprocess.run(["unshare", "-n", "nft", "list", "ruleset"]).returncode != 0:
+        pytest.skip("needs root, nft and network namespaces")
+    place.done(*PRODUCTION, "--port", "2883", "--caller-port", "2885", "--cloud-cafile", __file__, *options)
+    load = f"nft -f {place.etc}/firewall.nft"
+    rules = subprocess.run(["unshare", "-n", "sh", "-c", f"{load} && {load} && nft list ruleset"], capture_output=True, text=True)
+    assert rules.returncode == 0 and rules.stdout.count('tcp dport { 2883, 2885 } iifname != "lo" drop') == 1, rules.stderr
+    if guarded:
+        assert f'tcp dport {guarded} oifname != "lo" meta skuid != {{ ' in rules.stdout.replace("dport 8883 ", "dport { 8883 } ")
+    else:
+        assert "chain output" not in rules.stdout
+
+
+def test_ufw_knows_both_doors(place):
+    place.done(*PRODUCTION)
+    application = configparser.ConfigParser()
+    application.read(place.etc / "firewall.ufw")
+    assert application["devbus"]["ports"] == "1883,1885/tcp"
+    place.done()
+    assert not list(place.etc.glob("firewall*"))

@@ -34,7 +34,7 @@ def mode(path):
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 BAD = [
-    ("--device-id", bad) for bad in ("a/b", "a+", "#", "$SYS", "a b", "a\nb", "a\tb", "", "x" * 65, "ä", "a\x7f")
+    ("--device-id", bad) for bad in ("a/b", "a+", "#", "$SYS", "a b", "a\nb", "a\tb", "", "x" * 65, "ä", "a\x7f", "a%u", "%d", "a\rb")
 ] + [
     ("--cloud-prefix", bad) for bad in ("/a", "a/", "a//b", "a/+", "#", "a b", "$aws/x", "a\nb", "x" * 65, "a/" * 100 + "a", "%u")
 ] + [
