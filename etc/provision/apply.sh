@@ -5,6 +5,10 @@
 # rename, and a second run finds what is missing, empty or does not fit and mends it. Secrets travel in files and pipes
 # only, since every user of a machine can read the arguments of a process.
 
+# version|what is wrong with it: github.com/eclipse-mosquitto/mosquitto/issues 2634, 2876
+broken_brokers='2.0.15|has no bridge at every second start
+2.0.16|sends more than its clients can take, and loses what is sent'
+
 find_broker()
 {
 	for program in mosquitto mosquitto_passwd; do
@@ -14,6 +18,7 @@ find_broker()
 	[ -z "$opt_broker_version" ] || [ -z "$opt_check" ] || [ "$opt_broker_version" = "$broker_version" ] ||
 		refuse "--broker-version $opt_broker_version" "a --check needs this version, and here is $broker_version; leave one of the two out"
 	broker_version=${opt_broker_version:-$broker_version}
+	! find_row "$broken_brokers" "$broker_version" || warn "mosquitto $broker_version $row; take a newer one"
 	is_number "${broker_version%%.*}" 2 99 ||
 		fail "mosquitto is of version ${broker_version:-unknown}; install 2.0 or newer"
 }
@@ -236,7 +241,7 @@ list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is star
 		user=${file##*/}
 		user=${user%.conf}
 		case $file in
-		devbus.conf) echo "$services" | tr ' ' '\n' | sed 's/^/try-restart devbus-/' ;;
+		devbus.conf) [ -z "$services_read_it" ] || echo "$services" | tr ' ' '\n' | sed 's/^/try-restart devbus-/' ;;
 		secrets/cli | secrets/monitor | devbus.d/cli.conf | devbus.d/monitor.conf) ;;
 		secrets/* | devbus.d/*) echo "try-restart devbus-$user" ;;
 		*) ! find_row "$unit_effects" "$file" || echo "$row" ;;
@@ -247,6 +252,23 @@ list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is star
 	esac
 }
 
+units_of() # VERB
+{
+	echo "$effects" | sed -n "s/^$1 //p" | tr '\n' ' ' | sed 's/ $//; s/ /, /g'
+}
+
+compare_settings() # before they are replaced. Keys cloud_... are for tools that act as the cloud; no service reads them
+{
+	services_read_it=
+	settings_read "$stage/devbus.conf" >"$stage/settings"
+	settings_read "$output/devbus.conf" | cmp -s - "$stage/settings" || services_read_it=yes
+}
+
+settings_read() # FILE
+{
+	[ ! -f "$1" ] || sed '/^cloud_/d' "$1"
+}
+
 take_effect() # or say what would. Nothing runs yet with files that are there for the first time, or are for another place
 {
 	list_effects
@@ -254,8 +276,9 @@ take_effect() # or say what would. Nothing runs yet with files that are there fo
 		return
 	fi
 	if [ -z "$opt_apply" ]; then
-		words=$(echo "$effects" | sed 's/^try-reload-or-restart /reload /; s/^try-//' | tr '\n' ,)
-		echo "devbus-provision: this takes effect after: ${words%,}" | sed 's/,/, /g' >&2
+		reload=$(units_of try-reload-or-restart)
+		restart=$(units_of try-restart)
+		echo "devbus-provision: takes effect with ${reload:+a reload of $reload}${reload:+${restart:+, then }}${restart:+a restart of $restart}" >&2
 		return
 	fi
 	while read -r verb unit; do # not waited for: these units may be ordered after the one that runs this program

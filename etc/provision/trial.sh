@@ -71,9 +71,13 @@ stop_broker()
 
 # --- the cloud ------------------------------------------------------------------------------------------------------
 
-try_cloud() # with the bridge's own file, so that what is tried is what will be used
+find_cloud_test()
 {
 	command -v devbus-cloud-test >/dev/null || fail "devbus-cloud-test is not installed, and --test needs it"
+}
+
+try_cloud() # with the bridge's own file, so that what is tried is what will be used
+{
 	mkdir "$stage/test"
 	(config_dir=$stage && render_bridge_conf >"$stage/test/bridge.conf")
 	devbus-cloud-test "$stage/test/bridge.conf" >&2 || fail "the cloud was not reached as above; all files stay as they are"

@@ -67,7 +67,7 @@ def test_without_the_program_that_asks_nothing_is_tested(tmp_path):
     if shutil.which("devbus-cloud-test", path=env["PATH"]):
         pytest.skip("the program is installed here")
     done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--test", env=env)
-    assert done.returncode == 1 and "not installed" in done.stderr and not (tmp_path / "etc/mosquitto.conf").exists()
+    assert done.returncode == 1 and "not installed" in done.stderr and not (tmp_path / "etc").exists()
 
 
 def test_certificate_is_promoted_when_the_cloud_has_taken_it(place):
@@ -165,6 +165,7 @@ def test_last_good_is_nobody_elses(place):
     (["--device-id", "x"], ["try-restart broker", "try-restart bridge", "try-restart config", "try-restart firmware",
                             "try-restart reboot", "try-restart sensor"]),
     (["--keepalive", "60"], ["try-restart broker"]),
+    (["--cloud", "far.example:1884", "--cloud-prefix", "devices/%d"], ["try-restart broker"]),
     (["--set", "journal_max=9"], ["try-restart bridge", "try-restart config", "try-restart firmware", "try-restart reboot",
                                   "try-restart sensor"]),
     (["--profile", "production", "--device-id", "device"], ["try-restart broker", "try-reload-or-restart nftables"]),
@@ -185,9 +186,9 @@ def test_new_service_costs_a_reload(place):
     place.done("--services-dir", place.folder / "more")
     (place.folder / "more/own.acl").write_text("call fan go\n")
     done = place.done("--services-dir", place.folder / "more")
-    assert done.stdout == "acl\n" and done.stderr == "devbus-provision: this takes effect after: reload devbus-broker\n"
+    assert done.stdout == "acl\n" and done.stderr == "devbus-provision: takes effect with a reload of devbus-broker\n"
     (place.folder / "more/new.acl").write_text("")
-    assert "after: reload devbus-broker, restart devbus-new\n" in place.done("--services-dir", place.folder / "more").stderr
+    assert "with a reload of devbus-broker, then a restart of devbus-new\n" in place.done("--services-dir", place.folder / "more").stderr
 
 
 def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
@@ -196,7 +197,7 @@ def test_reload_lets_a_new_service_in_and_nobody_out(tmp_path):
     device = Device(tmp_path / "etc", "--services-dir", tmp_path / "more")
     with device, device.client("one") as one:
         (tmp_path / "more/two.acl").write_text("")
-        assert run_provision(*device.options).stderr.endswith("after: reload devbus-broker, restart devbus-two\n")
+        assert run_provision(*device.options).stderr.endswith("a reload of devbus-broker, then a restart of devbus-two\n")
         device.process.send_signal(1)
         wait_until(lambda: "Reloading config" in device.log())
         with device.client("two") as two:

@@ -180,6 +180,12 @@ def test_bad_version_of_a_broker_is_refused(tmp_path, version, named):
     assert done.returncode != 0 and named in done.stderr and not (tmp_path / "etc").exists()
 
 
+@pytest.mark.parametrize("version, broken", [("2.0.15", True), ("2.0.16", True), ("2.0.11", False), ("2.0.22", False)])
+def test_broker_that_loses_messages_is_warned_of(tmp_path, version, broken):
+    done = run_kind(tmp_path / "etc", "generic", "--broker-version", version)
+    assert done.returncode == 0 and ("take a newer one" in done.stderr) == broken
+
+
 def test_trial_of_another_version_is_refused(tmp_path):
     done = run_kind(tmp_path / "etc", "generic", "--broker-version", "2.9.9", "--check")
     assert done.returncode == 2 and "--check needs this version" in done.stderr and not (tmp_path / "etc").exists()
