@@ -19,6 +19,7 @@ user_name|text
 user_form|text
 user_help|text
 client_id|text
+test_as|word device test
 client_id_bytes|number 1 65535
 refused_characters|text
 keepalive_min_s|number 1 65535

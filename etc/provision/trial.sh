@@ -73,13 +73,16 @@ stop_broker()
 
 find_cloud_test()
 {
-	command -v devbus-cloud-test >/dev/null || fail "devbus-cloud-test is not installed, and --test needs it"
+	cloud_test=$(command -v devbus-cloud-test) || cloud_test=$here/devbus-cloud-test
+	[ -x "$cloud_test" ] || fail "devbus-cloud-test is not installed, and --test needs it"
 }
 
 try_cloud() # with the bridge's own file, so that what is tried is what will be used
 {
 	mkdir "$stage/test"
 	(config_dir=$stage && render_bridge_conf >"$stage/test/bridge.conf")
-	devbus-cloud-test "$stage/test/bridge.conf" >&2 || fail "the cloud was not reached as above; all files stay as they are"
+	as_device=
+	[ "$kind_test_as" = test ] || as_device=--as-device
+	"$cloud_test" $as_device "$stage/test/bridge.conf" >&2 || fail "the cloud does not take this; all files stay as they are"
 	proof=cloud
 }

@@ -4,11 +4,14 @@ the change needs. The program that asks the cloud is a stand-in here; so is syst
 import configparser
 import getpass
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
+from bad_cloud_kit import DEVICE, BadCloud, Certificates
+from device_kit import BUILD
 from provision_kit import Device, fake_program, make_certificate, run_provision, wait_until
 
 ME = getpass.getuser()
@@ -20,7 +23,8 @@ class Place:
     def __init__(self, folder):
         self.folder, self.etc = folder, folder / "etc"
         self.env = fake_program(folder / "bin", "devbus-cloud-test",
-                                f"cp $1 {folder}/tested; echo $1 >>{folder}/asked; cat {folder}/answer; [ ! -s {folder}/answer ]\n")
+                                f"echo $* >{folder}/asked; for conf; do :; done; cp $conf {folder}/tested\n"
+                                f"cat {folder}/answer; [ ! -s {folder}/answer ]\n")
         self.env = fake_program(folder / "bin", "systemctl", f"echo $* >>{folder}/systemctl\n")
         self.answer("")
 
@@ -60,6 +64,29 @@ def test_cloud_is_asked_with_the_new_files_before_they_are_in_place(place):
     place.answer("")
     place.done("--device-id", "new", "--test")
     assert place.device_id() == "new"
+
+
+@pytest.mark.parametrize("kind, client_id", [("mosquitto", ""), ("aws", "--as-device ")])
+def test_cloud_that_takes_one_client_id_is_asked_with_that(place, kind, client_id):
+    place.done("--cloud-kind", kind, "--cloud", "far.example:8883", "--test", *make_certificate(place.folder, "x7"))
+    assert re.fullmatch(f"{client_id}/.*/test/bridge.conf\n", (place.folder / "asked").read_text())
+
+
+@pytest.mark.parametrize("name, taken", [(DEVICE, True), ("stranger", False)])
+def test_real_cloud_takes_a_certificate_or_the_old_one_stays(tmp_path, name, taken):
+    """With devbus-cloud-test itself, on a broker that wants a certificate."""
+    program = BUILD / "tools/cloud-test/devbus-cloud-test"
+    if not program.exists():
+        pytest.skip("devbus-cloud-test is not built here")
+    certificates = Certificates(tmp_path / "tls")
+    options = ["--output", tmp_path / "etc", "--user-of-broker", ME, "--cloud-cafile", certificates / "authority.pem"]
+    pair = certificates / name
+    with BadCloud(certificates) as cloud:
+        done = run_provision(*options, "--test", "--device-id", "x7", "--cloud", f"127.0.0.1:{cloud.ports['mutual']}",
+                             "--cloud-certfile", f"{pair}.pem", "--cloud-keyfile", f"{pair}.key",
+                             env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"})
+    assert (done.returncode == 0) == taken, done.stderr
+    assert (tmp_path / "etc/cloud.pem").exists() == taken and ("all files stay" in done.stderr) != taken
 
 
 def test_without_the_program_that_asks_nothing_is_tested(tmp_path):
