@@ -21,6 +21,7 @@ dist_man_MANS += doc/man/devbus-config.8
 	%D%/section.c %D%/section.h \
 	%D%/sections.c %D%/sections.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/shape.c %D%/shape.h \
 	%D%/trial-file.c %D%/trial-file.h \
 	%D%/trials.c %D%/trials.h \
 	%D%/turns.c %D%/turns.h \

@@ -65,7 +65,11 @@ static const struct {
 	{ MAP, "{\"x\":1}", "x must be of type object" },
 	{ MAP, "{\"X\":{}}", "X does not match ^[a-z]$" },
 	{ MAP, "{\"x\":{},\"y\":{},\"z\":{}}", "the section has more than 2 members" },
-	{ MAP, "5", NULL },
+	{ MAP, "5", "the section must be of type object" },
+	{ OBJECT("\"a\":{\"properties\":{\"key\":{\"writeOnly\":true}}}"),
+		"{\"a\":[{\"key\":\"in a list\"}]}", "a must be of type object" },
+	{ OBJECT("\"a\":{\"additionalProperties\":{\"writeOnly\":true}}"), "{\"a\":[\"in a list\"]}",
+		"a must be of type object" },
 	{ "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"maximum\":1}}", "{\"a\":5}", NULL },
 	{ "{\"properties\":{\"a\":{}},\"additionalProperties\":{\"maximum\":1}}", "{\"b\":5}",
 		"b is 5, above the maximum of 1" },
@@ -121,6 +125,9 @@ static const struct {
 	{ "{\"additionalProperties\":{\"oneOf\":[]}}", "additionalProperties" },
 	{ "{\"propertyNames\":true}", "propertyNames" },
 	{ "{\"maxProperties\":\"1\"}", "maxProperties" },
+	{ OBJECT("\"a\":{\"items\":{\"writeOnly\":true}}"), "items" },
+	{ OBJECT("\"a\":{\"prefixItems\":[{\"writeOnly\":true}]}"), "prefixItems" },
+	{ OBJECT("\"a\":{\"writeOnly\":\"true\"}"), "writeOnly" },
 };
 
 START_TEST(schemas_that_cannot_be_checked_are_refused)
