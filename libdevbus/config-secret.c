@@ -80,6 +80,36 @@ int config_fill_places(
 
 /* ---- credentials */
 
+static int credential_path(char path[PATH_MAX], const struct devbus_field *field)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+	if (!folder)
+		return -ENOENT;
+	return snprintf(path, PATH_MAX, "%s/config.%s", folder, field->name) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int config_own_table(const struct devbus_field *fields, struct devbus_field **ret_fields)
+{
+	struct devbus_field *own;
+	char path[PATH_MAX];
+	size_t count = 0;
+
+	while (fields && fields[count].name)
+		count++;
+	own = calloc(count + 1, sizeof *own);
+	if (!own)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		own[i] = fields[i];
+		if (own[i].flags & DEVBUS_SECRET && credential_path(path, &own[i]) == 0 &&
+			access(path, F_OK) == 0)
+			own[i].flags &= ~(unsigned)DEVBUS_REQUIRED;
+	}
+	*ret_fields = own;
+	return 0;
+}
+
 /* The first line of the file. 0, -ENOENT, -EFBIG or another negative errno. */
 static int read_line(const char *path, char text[CREDENTIAL_MAX + 1])
 {
@@ -96,13 +126,12 @@ static int read_line(const char *path, char text[CREDENTIAL_MAX + 1])
 	return 0;
 }
 
-static int read_one(
-	const struct devbus_field *field, const char *folder, void *value, struct devbus_error *ret_error)
+static int read_one(const struct devbus_field *field, void *value, struct devbus_error *ret_error)
 {
 	char path[PATH_MAX], text[CREDENTIAL_MAX + 1];
-	int r = -ENAMETOOLONG;
+	int r = credential_path(path, field);
 
-	if (snprintf(path, sizeof path, "%s/config.%s", folder, field->name) < (int)sizeof path)
+	if (r == 0)
 		r = read_line(path, text);
 	if (r == -ENOENT)
 		return 0;
@@ -119,13 +148,10 @@ static int read_one(
 int config_read_credentials(const struct devbus_field *fields, const struct devbus_json *values, void *value,
 	struct devbus_error *ret_error)
 {
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 	int r = 0;
 
-	if (!folder)
-		return 0;
 	for (const struct devbus_field *field = next_secret(fields); field; field = next_secret(field + 1))
 		if (r == 0 && !devbus_json_get(values, field->name))
-			r = read_one(field, folder, value, ret_error);
+			r = read_one(field, value, ret_error);
 	return r;
 }

@@ -16,6 +16,12 @@ int config_fill_places(
 	const struct devbus_field *fields, struct devbus_json *values, const struct devbus_json *secrets);
 
 /*
+ * A copy of the table, to be freed with free(), in which a required member that comes by a credential may be absent: `config` does not have
+ * it and must not ask for it. Returns 0 or -ENOMEM.
+ */
+int config_own_table(const struct devbus_field *fields, struct devbus_field **ret_fields);
+
+/*
  * Reads the secrets that @values do not have from systemd's credentials, if they are there, into *@value.
  * Returns 0, -ENOMEM, or -EINVAL with @ret_error, which names the file.
  */

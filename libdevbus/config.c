@@ -22,7 +22,7 @@
 enum { SECRETS_RETRY_MS = 5000 };
 
 struct configured {
-	const struct devbus_field *fields;
+	struct devbus_field *fields; /* ours */
 	devbus_config_handler *handler;
 	void *userdata;
 	size_t size;
@@ -367,17 +367,16 @@ int devbus_config(struct devbus *bus, const struct devbus_field *fields, size_t 
 {
 	int r;
 
-	if (bus->flags & DEVBUS_CALLER)
-		return -EPERM;
-	if (bus->configured)
-		return -EALREADY;
+	if (bus->flags & DEVBUS_CALLER || bus->configured)
+		return bus->configured ? -EALREADY : -EPERM;
 	bus->configured = calloc(1, sizeof *bus->configured);
 	if (!bus->configured)
 		return -ENOMEM;
-	*bus->configured = (struct configured) {
-		.fields = fields, .handler = handler, .userdata = userdata, .size = size ? size : 1
-	};
-	r = loop_timer_new(bus->loop, retry_due, bus, &bus->configured->retry);
+	*bus->configured =
+		(struct configured) { .handler = handler, .userdata = userdata, .size = size ? size : 1 };
+	r = config_own_table(fields, &bus->configured->fields);
+	if (r == 0)
+		r = loop_timer_new(bus->loop, retry_due, bus, &bus->configured->retry);
 	if (r == 0)
 		r = register_with(bus, bus->configured);
 	if (r < 0)
@@ -392,6 +391,7 @@ void config_free(struct devbus *bus)
 	if (!configured)
 		return;
 	loop_timer_free(configured->retry);
+	free(configured->fields);
 	devbus_json_free(configured->values);
 	devbus_json_free(configured->effective);
 	devbus_json_free(configured->awaited);

@@ -41,7 +41,8 @@ typedef int devbus_config_handler(struct devbus *bus, const void *values, void *
  * - at each change, with the whole struct; not again for values that are in force.
  * What is in force, and what was refused and why, is the state `config` (protocol 7.4). Values that do not fit the table
  * are refused without asking; the status is "degraded" until others are taken. A member with DEVBUS_SECRET that the section does not have is
- * read from the file config.<member> of systemd's credentials (LoadCredential=), if there is one; it is not shown in any state. Once per bus.
+ * read from the file config.<member> of systemd's credentials (LoadCredential=), if there is one; the section may then lack it even if it is
+ * DEVBUS_REQUIRED. It is not shown in any state. The table is copied, what it points to is borrowed until devbus_close(). Once per bus.
  * Returns 0, -EALREADY, -EPERM (a caller), -ENOMEM, or what @handler returned for the initial values.
  */
 int devbus_config(struct devbus *bus, const struct devbus_field *fields, size_t size,

@@ -436,6 +436,30 @@ START_TEST(test_a_secret_from_a_credential)
 }
 END_TEST
 
+/* Nothing may wait for a section to have it, neither the service nor the schema that `config` checks by. */
+START_TEST(test_a_required_secret_from_a_credential)
+{
+	static const struct devbus_field required[] = {
+		DEVBUS_FIELD(struct section, level),
+		DEVBUS_FIELD(struct section, key, .flags = DEVBUS_SECRET | DEVBUS_REQUIRED),
+		{ 0 },
+	};
+
+	put_credential("s3cret\n");
+	kit_open(0);
+	ck_assert_int_eq(devbus_config(kit.bus, required, sizeof(struct section), on_section, &taken), 0);
+	ck_assert_int_eq(calls, 1);
+	ck_assert_str_eq(taken.key, "s3cret");
+	ck_assert_int_eq(devbus_ready(kit.bus), 0);
+	kit_dispatch();
+	kit_settle();
+	kit_assert_member(kit_published("service/unit/state/schema"), "required", "[]");
+	section("{\"revision\":3,\"values\":{\"level\":7}}");
+	ck_assert_uint_eq(taken.level, 7);
+	ck_assert_str_eq(taken.key, "s3cret");
+}
+END_TEST
+
 START_TEST(test_a_credential_that_does_not_fit)
 {
 	put_credential("much too long for a key\n");
@@ -468,6 +492,7 @@ int main(void)
 	tcase_add_test(all, test_a_newer_section_while_secrets_are_asked_for);
 	tcase_add_test(all, test_secrets_are_kept_for_the_owner_alone);
 	tcase_add_test(all, test_a_secret_from_a_credential);
+	tcase_add_test(all, test_a_required_secret_from_a_credential);
 	tcase_add_test(all, test_a_credential_that_does_not_fit);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
