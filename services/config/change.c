@@ -13,9 +13,14 @@ static int find_target(struct sections *sections, const struct order *order, str
 {
 	struct section *section = sections_find(sections, order->section);
 
-	if (!section || !schemas_known(&sections->schemas, order->section))
+	if (!section)
 		return refuse(ret_error, -ENOENT, DEVBUS_E_NOT_FOUND,
-			"No service has a section \"%.64s\"; get names those there are.", order->section);
+			"There is no section \"%.64s\"; get names all. That of a new service is there when it has run once.",
+			order->section);
+	if (!schemas_known(&sections->schemas, order->section))
+		return refuse(ret_error, -EBUSY, DEVBUS_E_BUSY,
+			"Section %s cannot be changed yet: nobody has said what may be in it. Start its service, and try again.",
+			order->section);
 	*ret_section = section;
 	return 0;
 }

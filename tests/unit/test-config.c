@@ -89,12 +89,13 @@ static const char *const wrong_names[] = { "", "Net", "a/b", "a+", "#", "..", "a
 START_TEST(a_section_without_an_owner_is_refused)
 {
 	assert_refused(config_set("net", "{\"a\":1}"), DEVBUS_E_NOT_FOUND,
-		"No service has a section \"net\"; get names those there are.");
+		"There is no section \"net\"; get names all. That of a new service is there when it has run once.");
 	ck_assert_ptr_null(sections_at(sections, 0));
 	config_own("net");
 	ck_assert_int_eq(config_set("net", "{\"a\":1}"), 1);
 	ck_assert_int_eq(config_schema("net", NULL), 1);
-	ck_assert_int_eq(config_set("net", "{\"a\":2}"), -ENOENT);
+	assert_refused(config_set("net", "{\"a\":2}"), DEVBUS_E_BUSY,
+		"Section net cannot be changed yet: nobody has said what may be in it. Start its service, and try again.");
 	ck_assert_uint_eq(sections_find(sections, "net")->revision, 1);
 }
 END_TEST
@@ -276,7 +277,7 @@ START_TEST(rollback_is_a_new_revision)
 	assert_refused(config_rollback("net", 9), DEVBUS_E_NOT_FOUND,
 		"Revision 9 of section net is not kept; history names those that are.");
 	assert_refused(config_rollback("other", -1), DEVBUS_E_NOT_FOUND,
-		"No service has a section \"other\"; get names those there are.");
+		"There is no section \"other\"; get names all. That of a new service is there when it has run once.");
 	config_restart();
 	config_assert("net", "{\"section\":\"net\",\"revision\":5,\"values\":{\"a\":1}}");
 }
