@@ -254,7 +254,8 @@ system_tests = \
 cloud_tests = \
 	%D%/clouds/test_aws.py \
 	%D%/clouds/test_ejabberd.py \
-	%D%/clouds/test_mosquitto.py
+	%D%/clouds/test_mosquitto.py \
+	%D%/clouds/test_rabbitmq.py
 TESTS += $(cloud_tests)
 EXTRA_DIST += $(cloud_tests) \
 	%D%/clouds/cloud_cases.py \

@@ -40,7 +40,8 @@ class CloudCases:
     def test_durable_events_arrive_and_are_confirmed(self, it):
         it.publish_events(EVENTS, "rate=500")
         it.wait_for_confirmation()
-        assert not it.balance().faults()
+        faults = it.balance().faults()
+        assert not faults, faults
 
     def test_commands_sent_while_the_device_is_away(self, it):
         it.device.stop()
@@ -50,7 +51,8 @@ class CloudCases:
         it.device.start()
         for identity in sent:
             assert it.final("worker", "work", identity)["state"] == "succeeded"
-        assert not it.faults_of_commands(sent)
+        faults = it.faults_of_commands(sent)
+        assert not faults, faults
 
     @pytest.mark.parametrize("how", ["stop", "kill"])
     def test_cloud_goes_and_comes_back_under_load(self, it, how):
@@ -65,6 +67,8 @@ class CloudCases:
         record("cloud restarted under load", f"{self.kind.__name__}, {how}", {
             "events": count, "lost": len(balance.lost), "repeats": balance.repeats - repeats,
             "confirmed_after_s": round(time.monotonic() - back, 1)})
-        assert not balance.faults()
+        if not self.kind.keeps_order:
+            balance.out_of_order.clear()
+        assert not balance.faults(), balance.faults()
         it.command("worker", "work", f"after-{how}")
         assert it.final("worker", "work", f"after-{how}")["state"] == "succeeded"

@@ -51,6 +51,8 @@ class Authority:
 class CloudBroker:
     """One broker; a class for each kind says what to write into its folder, how to start it and what it cannot do."""
     mutual = False  # a client is known by its certificate, not by a password
+    keeps_order = True  # what it held when it went down comes in its place
+    session = ""  # of the application: without one it hears only while it is connected
 
     def __init__(self, folder, authority=None):
         self.folder, self.process = Path(folder), None
@@ -181,7 +183,8 @@ class BridgedDevice:
     def __init__(self, folder, broker, *options):
         self.folder, self.broker, self.options = Path(folder), broker, options
         self.device = self.link = self.worker = None
-        self.cloud = Cloud(broker.port, PREFIX, broker.log_in)
+        self._link_port = free_port()
+        self.cloud = Cloud(broker.port, PREFIX, broker.log_in, broker.session)
         self._stack = contextlib.ExitStack()
         self._numbers = 0
 
@@ -192,8 +195,8 @@ class BridgedDevice:
         return self
 
     def _start(self):
-        self.link = Link(self.broker.port)
-        self._stack.callback(self.link.end)
+        self.open_link()
+        self._stack.callback(lambda: self.link.end())
         self.device = self._stack.enter_context(self._provision())
         self.cloud.connect()
         self._stack.callback(self.cloud.disconnect)
@@ -277,8 +280,12 @@ class BridgedDevice:
     def restart_cloud(self, how="kill"):
         """The application listens before the device is let through: else it could not know what it missed."""
         getattr(self.broker, how)()
-        self.link.close_for_now()
+        self.link.end()
         self.cloud.end()
         self.broker.start()
         self.cloud.connect()
-        self.link.open_again()
+        self.open_link()
+
+    def open_link(self):
+        """One that has ended refuses connections, as the port of a broker that is down does."""
+        self.link = Link(self.broker.port, self._link_port)

@@ -2,6 +2,7 @@
 """The brokers that run on Erlang. Debian's start scripts are for a service of the system: they change the user, leave a port
 mapper (epmd) behind and find their files in /etc. So the machine is started here as the scripts would, with a mapper of our own."""
 import glob
+import json
 import os
 import shutil
 import socket
@@ -86,3 +87,56 @@ modules:
 
     def user(self, name):
         return f"{name}@{self.HOST}"
+
+
+class RabbitMq(CloudBroker):
+    keeps_order = False  # what was on its way to a listener is put back behind what came meanwhile
+    session = APPLICATION  # each listener has a queue, from which it is served later than the device is confirmed
+    SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+    def __init__(self, folder, authority=None):
+        self.mapper = PortMapper()
+        super().__init__(folder, authority)
+
+    @classmethod
+    def missing(cls):
+        if not (shutil.which("erl") and os.access(cls.SERVER, os.X_OK)):
+            return "rabbitmq-server is not installed"
+        return None if has_address("localhost") else "localhost has no address here"
+
+    def configure(self):
+        users = {"users": [{"name": name, "password": PASSWORD, "tags": ""} for name in (DEVICE, APPLICATION)],
+                 "vhosts": [{"name": "/"}],
+                 "permissions": [{"user": name, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"} for name in (DEVICE, APPLICATION)],
+                 # Slashes of topics are dots in RabbitMQ.
+                 "topic_permissions": [{"user": name, "vhost": "/", "exchange": "amq.topic", "write": topics, "read": topics}
+                                       for name, topics in ((DEVICE, rf"^devices\.{DEVICE}\."), (APPLICATION, r"^devices\."))]}
+        (self.folder / "users.json").write_text(json.dumps(users))
+        (self.folder / "rabbitmq.conf").write_text(f"""\
+listeners.tcp = none
+load_definitions = {self.folder}/users.json
+mqtt.listeners.tcp = none
+mqtt.listeners.ssl.1 = 127.0.0.1:{self.port}
+mqtt.allow_anonymous = false
+mqtt.subscription_ttl = 86400000
+ssl_options.cacertfile = {self.authority / 'ca.pem'}
+ssl_options.certfile = {self.authority / 'server.pem'}
+ssl_options.keyfile = {self.authority / 'server.key'}
+ssl_options.verify = verify_none
+""")
+        (self.folder / "plugins").write_text("[rabbitmq_mqtt].\n")
+
+    def environment(self):
+        return {**self.mapper.environment(), "HOME": str(self.folder), "RUNNING_UNDER_SYSTEMD": "true", "ERL_CRASH_DUMP": "/dev/null",
+                "RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"), "RABBITMQ_NODENAME": "clouds@localhost",
+                "RABBITMQ_MNESIA_BASE": str(self.folder / "database"), "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+                "RABBITMQ_PID_FILE": str(self.folder / "pid"), "RABBITMQ_DIST_PORT": str(free_port()),
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"}
+
+    def command(self):
+        return [self.SERVER]
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.mapper.end()

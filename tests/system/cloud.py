@@ -23,16 +23,17 @@ class Message:
 class Cloud:
     """@prefix as on the device, "cloud" unless the bridge maps it. It listens at QoS 0: the broker then writes each event into the
     socket before it reads the next packet, so that a broker that is killed has not confirmed what this client has not got.
-    @log_in makes the client of Paho ready for a broker that wants TLS or a password."""
+    @log_in makes the client of Paho ready for a broker that wants TLS or a password. A broker that confirms before it delivers needs a
+    listener with a @session: it listens at QoS 1 and gets what it missed."""
 
-    def __init__(self, port, prefix="", log_in=lambda client: None):
+    def __init__(self, port, prefix="", log_in=lambda client: None, session=""):
         self.port, self.prefix, self.messages = port, prefix or "cloud", []
         self._arrived = threading.Condition()
-        self._client, self._lost, self._log_in = None, threading.Event(), log_in
+        self._client, self._lost, self._log_in, self._session = None, threading.Event(), log_in, session
 
     def connect(self):
         ready = threading.Event()
-        client = mqtt.Client(client_id="", protocol=mqtt.MQTTv311)
+        client = mqtt.Client(client_id=self._session, clean_session=not self._session, protocol=mqtt.MQTTv311)
         self._log_in(client)
         client.max_inflight_messages_set(0)
         client.on_message = self._on_message
@@ -40,7 +41,7 @@ class Cloud:
         client.on_disconnect = lambda *_: self._lost.set()
         self._lost.clear()
         client.connect("127.0.0.1", self.port, keepalive=60)
-        client.subscribe(f"{self.prefix}/event/#", 0)
+        client.subscribe(f"{self.prefix}/event/#", 1 if self._session else 0)
         client.loop_start()
         assert ready.wait(10), "the cloud's broker does not answer"
         self._client = client

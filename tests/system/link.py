@@ -7,13 +7,13 @@ import threading
 
 
 class Link:
-    """A TCP proxy on loopback. One thread; it forwards what it gets when the other side takes it."""
+    """A TCP proxy on loopback, on @port or any. One thread; it forwards what it gets when the other side takes it."""
 
-    def __init__(self, target_port):
+    def __init__(self, target_port, port=0):
         self.target_port, self.refusing, self.swallowing = target_port, False, False
         self.links = 0  # how many were made
         self._pairs, self._lock = {}, threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self._wake, self._woken = socket.socketpair()
         self._open = True
