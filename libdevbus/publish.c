@@ -232,6 +232,20 @@ int devbus_publish_topic(
 	return bus_send_json(bus, &packet, object);
 }
 
+int devbus_publish_raw(struct devbus *bus, const char *topic, int qos, const void *payload, size_t size)
+{
+	struct outbox_message message = {
+		.class = OUTBOX_EVENT,
+		.cloud = topic_matches("cloud/event/#", topic),
+		.message = { .topic = topic,
+			.payload = size ? payload : "",
+			.payload_size = size,
+			.qos = qos },
+	};
+
+	return topic_name_valid(topic) && qos >= 0 && qos <= 1 ? bus_send(bus, &message) : -EINVAL;
+}
+
 int devbus_clear_topic(struct devbus *bus, const char *topic)
 {
 	struct outbox_message clear = {

@@ -282,13 +282,15 @@ int devbus_unsubscribe(struct devbus *bus, const char *filter);
  * For those who act for others (tools, watchers, adapters to a cloud): messages of any form, not checked, in place of
  * devbus_subscribe(); and publishing to any topic, as far as the broker's ACL allows; statuses and events get `time` and `clock` as
  * above. @payload is borrowed until the handler returns and ends with a NUL that @size does not count. @object is taken, also on
- * failure. devbus_clear_topic() removes what is retained on a topic. Errors as above.
+ * failure. devbus_publish_raw() publishes @size bytes of any form (NULL: none), not retained, and stamps nothing.
+ * devbus_clear_topic() removes what is retained on a topic. Errors as above.
  */
 typedef void devbus_raw_handler(struct devbus *bus, const char *topic, const void *payload, size_t size,
 	bool retained, void *userdata);
 int devbus_subscribe_raw(struct devbus *bus, const char *filter, devbus_raw_handler *handler, void *userdata);
 int devbus_publish_topic(
 	struct devbus *bus, const char *topic, int qos, bool retain, struct devbus_json *object);
+int devbus_publish_raw(struct devbus *bus, const char *topic, int qos, const void *payload, size_t size);
 int devbus_clear_topic(struct devbus *bus, const char *topic);
 
 /*

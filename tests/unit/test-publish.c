@@ -228,6 +228,27 @@ START_TEST(test_callers_publish_anywhere)
 }
 END_TEST
 
+START_TEST(test_raw_payloads_are_left_alone)
+{
+	static const char bytes[] = "not\0JSON", large[1025];
+	struct fake_record *record;
+
+	kit_setting("payload_limit_bytes", "1024");
+	kit_open(DEVBUS_CALLER);
+	kit_connect();
+	ck_assert_int_eq(devbus_publish_raw(kit.bus, "cloud/event/a/b", 1, bytes, sizeof bytes), 0);
+	record = kit_published("cloud/event/a/b");
+	ck_assert_uint_eq(record->payload_size, sizeof bytes);
+	ck_assert_mem_eq(record->payload, bytes, sizeof bytes);
+	ck_assert(record->qos == 1 && !record->retained);
+	ck_assert_int_eq(devbus_publish_raw(kit.bus, "a", 0, NULL, 0), 0);
+	ck_assert_uint_eq(kit_published("a")->payload_size, 0);
+	ck_assert_int_eq(devbus_publish_raw(kit.bus, "a/+", 1, bytes, 1), -EINVAL);
+	ck_assert_int_eq(devbus_publish_raw(kit.bus, "a", 2, bytes, 1), -EINVAL);
+	ck_assert_int_eq(devbus_publish_raw(kit.bus, "a", 1, large, sizeof large), -EMSGSIZE);
+}
+END_TEST
+
 static const struct {
 	const char *topic;
 	bool stamped;
@@ -290,6 +311,7 @@ int main(void)
 	tcase_add_test(all, test_drops_outlive_an_event_that_is_refused);
 	tcase_add_test(all, test_queue_full_of_what_is_more_important);
 	tcase_add_test(all, test_callers_publish_anywhere);
+	tcase_add_test(all, test_raw_payloads_are_left_alone);
 	tcase_add_loop_test(all, test_stamps_of_any_topic, 0, LENGTH(stamps));
 	tcase_add_test(all, test_flush);
 	suite_add_tcase(suite, all);
