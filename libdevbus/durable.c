@@ -32,11 +32,6 @@ enum {
 
 /* ---- tokens */
 
-static bool confirmed_by(const struct devbus *bus, const char *means)
-{
-	return strcmp(bus->settings.confirm, means) == 0;
-}
-
 static void send_token(struct devbus *bus)
 {
 	echo_send(bus, bus->durable->token_seq);
@@ -73,9 +68,9 @@ static void ask(struct devbus *bus)
 {
 	bus->durable->token_seq = complete_seq(bus->durable);
 	bus->durable->again_ms = TOKEN_AGAIN_MS;
-	if (confirmed_by(bus, "echo"))
+	if (durable_confirmed_by(bus, "echo"))
 		send_token(bus);
-	else if (confirmed_by(bus, "time"))
+	else if (durable_confirmed_by(bus, "time"))
 		start_time(bus);
 }
 
@@ -126,7 +121,7 @@ static void again_due(void *userdata)
 	struct durable *durable = bus->durable;
 	uint64_t timed_seq = durable->timed_seq;
 
-	if (confirmed_by(bus, "echo")) {
+	if (durable_confirmed_by(bus, "echo")) {
 		durable->again_ms *= 2;
 		if (durable->again_ms > TOKEN_AGAIN_MAX_MS)
 			durable->again_ms = TOKEN_AGAIN_MAX_MS;
@@ -310,8 +305,10 @@ void durable_send(struct devbus *bus)
 
 	if (!durable || !bus->connected)
 		return;
-	if (durable->unacked_count < (alone ? 1 : LINK_WINDOW) && !durable->refused_seq &&
-		window_open(durable) && durable->read_seq + 1 < store_next_seq(bus->store))
+	durable_begin_again(bus);
+	if (!durable->again_wanted && durable->unacked_count < (alone ? 1 : LINK_WINDOW) &&
+		!durable->refused_seq && window_open(durable) &&
+		durable->read_seq + 1 < store_next_seq(bus->store))
 		r = store_events_read(
 			bus->store, durable->read_seq, alone ? 1 : READ_AT_ONCE, send_event, &reading);
 	if (r == -EIO) /* opening heals it (store-open.c) */
@@ -320,37 +317,6 @@ void durable_send(struct devbus *bus)
 	else if (r < 0)
 		bus_try_again(bus);
 	outbox_send(bus->outbox, bus->link);
-}
-
-/* ---- connections */
-
-void durable_lost(struct devbus *bus)
-{
-	struct durable *durable = bus->durable;
-
-	if (!durable)
-		return;
-	for (struct sent *sent; (sent = durable->unacked);) {
-		durable->unacked = sent->next;
-		free(sent);
-	}
-	durable->unacked_count = 0;
-	durable->under_way = (struct bridge_amount) { 0, 0 };
-	durable->refused_seq = durable->retried_seq = 0;
-	loop_timer_stop(durable->again);
-	loop_timer_stop(durable->retry);
-}
-
-void durable_connected(struct devbus *bus)
-{
-	struct durable *durable = bus->durable;
-
-	if (!durable)
-		return;
-	durable->read_seq = durable->acked_seq = durable->token_seq = durable->confirmed_seq =
-		durable->timed_seq = 0;
-	durable->proven = !confirmed_by(bus, "echo"); /* no token ever tells there */
-	durable_send(bus);
 }
 
 /* ---- */

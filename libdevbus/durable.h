@@ -26,6 +26,7 @@ struct durable {
 	uint64_t confirmed_seq; /* of the last one that came back */
 	int64_t again_ms; /* how long the last token is waited for */
 	uint64_t timed_seq; /* what the running time, setting confirm = time, will confirm */
+	bool again_wanted; /* all that is not confirmed is to be sent again once nothing is under way */
 	bool proven; /* a token of this connection came back: see bridge-window.h */
 	struct bridge_amount under_way; /* sent, unconfirmed */
 	struct sent *unacked;
@@ -70,14 +71,23 @@ int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 /* Sends what is on disk and was not sent on this connection, as far as the window allows. After anything was added. */
 void durable_send(struct devbus *bus);
 
+/* ---- durable-again.c */
 void durable_connected(struct devbus *bus);
 void durable_lost(struct devbus *bus);
+
+/* What is under way would be sent twice at once, so it ends first. */
+void durable_send_again(struct devbus *bus);
+void durable_begin_again(struct devbus *bus); /* if that is wanted, and nothing is under way */
+
+/* Whether the setting `confirm` is @means. */
+bool durable_confirmed_by(const struct devbus *bus, const char *means);
 
 /* ---- echo.c */
 int echo_new(struct devbus *bus);
 void echo_free(struct devbus *bus);
 void echo_connected(struct devbus *bus);
 void echo_ask_reliable(struct devbus *bus); /* after an acknowledgement: how far reliable events have come */
+void echo_renew(struct devbus *bus); /* tokens from before say nothing any more */
 void echo_send(struct devbus *bus, uint64_t seq); /* comes back as durable_echoed(), on this connection */
 
 /* ---- durable.c, durable-write.c */

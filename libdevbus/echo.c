@@ -103,12 +103,29 @@ static void reliable_echoed(struct devbus *bus, uint64_t number)
 	outbox_send(bus->outbox, bus->link);
 }
 
+static void new_generation(struct echo *echo)
+{
+	if (getrandom(&echo->generation, sizeof echo->generation, 0) != sizeof echo->generation)
+		echo->generation++;
+}
+
+void echo_renew(struct devbus *bus)
+{
+	new_generation(bus->echo);
+	if (bus->echo->handler)
+		publish(bus, "p", bus->echo->asked);
+	if (bus->echo->reliable)
+		send_reliable(bus);
+}
+
 static void on_echo(struct devbus *bus, const struct link_message *message, void *userdata)
 {
 	struct echo *echo = bus->echo;
 	uint64_t generation, number;
 
 	(void)userdata;
+	if (strcmp(message->payload, "again") == 0)
+		durable_send_again(bus);
 	if (message->payload_size >= TOKEN_SIZE || sscanf(message->payload, "%16" SCNx64, &generation) != 1 ||
 		generation != echo->generation)
 		return; /* of an earlier connection, or not ours */
@@ -156,8 +173,7 @@ void echo_connected(struct devbus *bus)
 
 	if (!echo)
 		return;
-	if (getrandom(&echo->generation, sizeof echo->generation, 0) != sizeof echo->generation)
-		echo->generation++;
+	new_generation(echo);
 	echo->reliable = 0;
 	loop_timer_stop(echo->again);
 	if (echo->handler)

@@ -78,6 +78,7 @@ libdevbus_floor3 = \
 	%D%/config-secret.c %D%/config-secret.h \
 	%D%/connection.c \
 	%D%/devbus.c \
+	%D%/durable-again.c \
 	%D%/durable.c %D%/durable.h \
 	%D%/durable-write.c \
 	%D%/echo.c \

@@ -265,6 +265,40 @@ START_TEST(test_tampered_tokens)
 }
 END_TEST
 
+/* An adapter that may have lost some asks for it; what is on its way to the broker is not sent beside itself. */
+START_TEST(test_all_again_when_asked)
+{
+	struct fake_record *earlier, *under_way;
+
+	kit_start();
+	publish_durable(2);
+	assert_sent(1, 2);
+	acknowledge_all();
+	earlier = token_of(":2");
+	publish_durable(1);
+	under_way = kit_published(EVENT_TOPIC);
+	echo_text("again");
+	publish_durable(1);
+	ck_assert_int_eq(take_sent(), 0);
+	fake_link_acknowledge(under_way, 0);
+	fake_link_acknowledge(
+		token_of(":3"), 0); /* of the earlier generation, and as good as the answer to it */
+	acknowledge_all();
+	assert_sent(1, 4);
+	echo(earlier);
+	assert_waiting(4);
+	echo(token_of(":4"));
+	assert_waiting(0);
+	echo_text("again"); /* and again there is nothing */
+	ck_assert_int_eq(take_sent(), 0);
+	publish_durable(1);
+	acknowledge_all();
+	assert_sent(5, 5);
+	echo(token_of(":5"));
+	assert_waiting(0);
+}
+END_TEST
+
 START_TEST(test_lost_token_is_sent_again)
 {
 	static const int64_t pauses_s[] = { 30, 60, 120, 240, 480, 960, 1920, 3600, 3600 };
@@ -535,6 +569,7 @@ int main(void)
 	tcase_add_test(all, test_echo_confirms_exactly);
 	tcase_add_test(all, test_token_of_an_earlier_connection);
 	tcase_add_loop_test(all, test_tampered_tokens, 0, LENGTH(tampered));
+	tcase_add_test(all, test_all_again_when_asked);
 	tcase_add_test(all, test_lost_token_is_sent_again);
 	tcase_add_test(all, test_window_of_events);
 	tcase_add_test(all, test_window_of_bytes);
