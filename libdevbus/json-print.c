@@ -7,6 +7,7 @@
 #include "json.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static void put_string(struct sink *sink, const char *text)
 {
 	put(sink, "\"");
 	while (*text) {
-		size_t plain = 0;
+		size_t plain = json_plain_length(text, SIZE_MAX);
 		while (text[plain] && !must_escape(text[plain]))
 			plain++;
 		put_bytes(sink, text, plain);

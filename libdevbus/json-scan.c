@@ -124,10 +124,20 @@ static bool scan_escape(struct scanner *scanner)
 	return byte != 'u' || scan_unicode_escape(scanner);
 }
 
+size_t json_plain_length(const char *text, size_t size)
+{
+	size_t length = 0;
+	while (length < size && text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' &&
+		text[length] != '\\')
+		length++;
+	return length;
+}
+
 static bool scan_string(struct scanner *scanner)
 {
 	if (!accept(scanner, '"'))
 		return fail(scanner, "the name of a member is expected");
+	scanner->at += json_plain_length(scanner->text + scanner->at, scanner->size - scanner->at);
 	while (!accept(scanner, '"')) {
 		if (peek(scanner) < 0)
 			return fail(scanner, "the text ends inside a string");

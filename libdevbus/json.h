@@ -26,6 +26,9 @@ struct json_extent {
  */
 int json_scan(const char *text, size_t size, struct json_extent *ret_value, struct devbus_error *ret_error);
 
+/* How many bytes at the beginning of @text stand for themselves in a JSON string and are ASCII; a NUL is none. */
+size_t json_plain_length(const char *text, size_t size);
+
 /* The shortest decimal text that reads back as @number, in any locale; "null" when it is not finite. */
 void json_number_print(double number, char text[JSON_NUMBER_SIZE]);
 

@@ -51,8 +51,23 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *ret_point)
 	return sequence->length;
 }
 
+/* How many bytes at the beginning are ASCII, by eights: what nearly every text is made of. */
+static size_t ascii_length(const char *text, size_t size)
+{
+	size_t length = 0;
+	for (uint64_t eight; size - length >= sizeof(eight); length += sizeof(eight)) {
+		memcpy(&eight, text + length, sizeof(eight));
+		if (eight & 0x8080808080808080)
+			break;
+	}
+	return length;
+}
+
 bool utf8_valid(const char *text, size_t size)
 {
+	const size_t ascii = ascii_length(text, size);
+	text += ascii;
+	size -= ascii;
 	while (size > 0) {
 		const size_t length = utf8_decode(text, size, NULL);
 		if (length == 0)
