@@ -9,6 +9,7 @@
  * - Messages that came while the helper waited for an answer are in Paho's queue, announced by no socket: so we
  *   pump after it.
  * - Paho sends its ping from inside receive: so we call it when one is due.
+ * - Otherwise one receive for each time that epoll finds something: to be told "no more" costs as much as a message.
  */
 #include "handoff.h"
 #include "link-work.h"
@@ -154,9 +155,11 @@ static void pump_all(struct pump *pump)
 	bool more = true, any = false;
 
 	while (more && --budget > 0 && may_use(pump)) {
-		more = paho_receive(pump->paho, deliver, pump);
-		more |= deliver_acknowledgements(pump);
-		any |= more;
+		bool queued = !paho_drained(pump->paho);
+
+		any |= paho_receive(pump->paho, deliver, pump);
+		any |= deliver_acknowledgements(pump);
+		more = any && queued;
 	}
 	if (!may_use(pump))
 		return;
