@@ -407,7 +407,9 @@ endif
 
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/bench/bench_device.py \
 	%D%/bench/bench_kit.py \
+	%D%/bench/bench_scale.py \
 	%D%/bench/bench_traffic.py
 .PHONY: bench bench-quick
 run_bench = $(AM_TESTS_ENVIRONMENT) BENCH_CFLAGS='$(CFLAGS)' PATH="$$PATH:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \

@@ -148,8 +148,8 @@ static int publish(void)
 	if (r == 0)
 		r = contender.flush();
 	if (r == 0)
-		printf("{\"count\": %u, \"per_s\": %.1f, \"cpu_us\": %.3f}\n", count,
-			count * 1e9 / (double)(now_ns() - began_ns),
+		printf("{\"count\": %u, \"per_s\": %.1f, \"began_s\": %.6f, \"cpu_us\": %.3f}\n", count,
+			count * 1e9 / (double)(now_ns() - began_ns), (double)began_ns / 1e9,
 			(double)(cpu_ns() - cpu_began_ns) / 1000 / count);
 	return r;
 }
@@ -176,7 +176,8 @@ static int subscribe(void)
 	r = run();
 	more = figures.arrivals > 1 ? figures.arrivals - 1 : 1;
 	if (r == 0)
-		printf("{\"count\": %u, \"per_s\": %.1f, \"cpu_us\": %.3f}\n", figures.arrivals,
+		printf("{\"count\": %u, \"ended_s\": %.6f, \"per_s\": %.1f, \"cpu_us\": %.3f}\n",
+			figures.arrivals, (double)figures.last_ns / 1e9,
 			more * 1e9 / (double)(figures.last_ns - figures.first_ns + 1),
 			(double)(cpu_ns() - figures.cpu_ns) / 1000 / more);
 	return r;

@@ -10,11 +10,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import bench_device
+import bench_scale
 import bench_traffic
 from bench_kit import BenchDevice, Table, machine
 
-FULL = {"rounds": 5, "echoes": 2000, "chatters": (0, 1, 10, 100), "crowds": (0, 198), "events": 10000, "writes": 200}
-QUICK = {"rounds": 2, "echoes": 500, "chatters": (0, 10), "crowds": (), "events": 4000, "writes": 50}
+FULL = {"rounds": 5, "echoes": 2000, "chatters": (0, 1, 10, 100), "crowds": (0, 198), "events": 10000, "writes": 200,
+        "reaches": (1, 10, 50, 200), "deliveries": 20000, "subscriptions": (1, 100, 1000, 10000), "commands": 50, "returners": (1, 10, 100),
+        "idle_s": 10, "settle_s": 10}
+QUICK = {"rounds": 2, "echoes": 500, "chatters": (0, 10), "crowds": (0,), "events": 4000, "writes": 50,
+         "reaches": (1, 10), "deliveries": 4000, "subscriptions": (1, 1000), "commands": 10, "returners": (1, 10), "idle_s": 2, "settle_s": 2}
 
 CASES = {
     "echo": bench_traffic.echo,
@@ -22,6 +27,12 @@ CASES = {
     "crowd": bench_traffic.crowd,
     "events": bench_traffic.events,
     "durable": bench_traffic.durable,
+    "fan-out": bench_scale.fan_out,
+    "subscriptions": bench_scale.subscriptions,
+    "command": bench_device.command,
+    "start": bench_scale.start,
+    "reconnect": bench_scale.reconnect,
+    "footprint": bench_device.footprint,
 }
 
 
@@ -29,7 +40,7 @@ class Bench:
     def __init__(self, folder, quick):
         self.folder, self.quick, self.table = folder, quick, Table()
         self.__dict__.update(QUICK if quick else FULL)
-        self.device = BenchDevice(folder / "common", more=max((*self.chatters, *self.crowds)))
+        self.device = BenchDevice(folder / "common", more=max((*self.chatters, *self.crowds, *self.reaches, *self.returners)))
 
     @staticmethod
     def say(text):

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-from device_kit import BUILD, Device, cloud_broker, end, free_port, wait_for  # noqa: E402
+from device_kit import BUILD, Cloud, Device, cloud_broker, end, is_final, memory_kib, wait_for  # noqa: E402
 
 PROGRAMS = BUILD / "tests" / "bench"
 CORES = sorted(os.sched_getaffinity(0))
-BROKER_CORE, CLIENT_CORE = {CORES[-1]}, {CORES[0]}
+ALL_CORES, BROKER_CORE, CLIENT_CORE = set(CORES), {CORES[-1]}, {CORES[0]}
 PRIORITY = 1  # of real time, as root and for latencies: else the time slices of other programs are what is measured
 READ_S, STOP_S = 120, 10
 
@@ -174,5 +174,5 @@ def machine():
             f"{os.environ.get('CC', 'cc')}: {os.environ.get('DEVBUS_CFLAGS', '').split(' -W')[0]} {os.environ.get('BENCH_CFLAGS', '')}; {versions}")
 
 
-__all__ = ["BROKER_CORE", "CLIENT_CORE", "BenchDevice", "Program", "Table", "before_others", "cloud_broker", "cpu_ns", "end", "free_port", "is_built",
-           "machine", "place", "wait_for"]
+__all__ = ["ALL_CORES", "BROKER_CORE", "BUILD", "CLIENT_CORE", "BenchDevice", "Cloud", "Program", "Table", "before_others",
+           "cloud_broker", "cpu_ns", "end", "is_built", "is_final", "machine", "memory_kib", "place", "wait_for"]

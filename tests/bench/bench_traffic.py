@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Calls and events: devbus beside those it is compared with, in turns."""
 import contextlib
-import os
 import subprocess
 import time
 
 from bench_kit import BROKER_CORE, BenchDevice, Program, before_others, cloud_broker, cpu_ns, end, is_built, place, wait_for
+from bench_scale import talking
 
 # ---- echo: one caller on the clients' core, one server beside it, and on the other core what is between them
 
@@ -86,23 +86,10 @@ def echo(bench):
                 bench.say(f"left out: {name} (its library is not installed)")
 
 
-@contextlib.contextmanager
-def neighbours(bench, count, interval_ms=None):
-    """That many other services, each of which hears the next one and, with @interval_ms, is heard by it."""
-    with contextlib.ExitStack() as stack:
-        programs = [bench.device.devbus(f"chat-{i}", "server", os.sched_getaffinity(0), peer=f"chat-{(i + 1) % count}", subscriptions=1,
-                                        interval_ms=interval_ms) for i in range(count)]
-        for program in programs:
-            stack.callback(program.__exit__)
-        for program in programs:
-            program.wait_until_ready()
-        yield
-
-
 def echo_beside(bench, case, counts, interval_ms):
     for turn in range(bench.rounds):
         for count in counts:
-            with neighbours(bench, count, interval_ms) if count else contextlib.nullcontext():
+            with talking(bench, count, interval_ms):
                 with before_others(bench.device.process.pid):
                     bench.table.add(case, "devbus_call", count, turn, **echo_devbus(bench, turn, bench.echoes // 2))
 

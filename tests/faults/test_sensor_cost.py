@@ -5,6 +5,7 @@ import time
 import pytest
 
 from fault_kit import device, only_long, record
+from device_kit import memory_kib
 
 SENSORS, CHIPS, SECONDS = 200, 25, 60
 
@@ -24,13 +25,6 @@ def root(tmp_path):
 def processor_s(pid):
     """All threads, also those that have ended, in s (CPUCLOCK_SCHED of the process: clock_getcpuclockid(3))."""
     return time.clock_gettime((~pid << 3) | 2)
-
-
-def memory_kib(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        rows = dict(line.split(":", 1) for line in file if ":" in line and not line.startswith("5"))
-    size = {name: int(text.split()[0]) for name, text in rows.items() if text.strip().endswith("kB")}
-    return {"USS KiB": size["Private_Clean"] + size["Private_Dirty"], "PSS KiB": size["Pss"], "RSS KiB": size["Rss"]}
 
 
 @only_long

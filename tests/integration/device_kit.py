@@ -398,6 +398,14 @@ class Proxy:
                 end_point.close()
 
 
+def memory_kib(pid):
+    """smaps_rollup of proc(5): USS is what would be free without the process, PSS its share of all that is used."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        rows = dict(line.split(":", 1) for line in file if ":" in line and not line.startswith("5"))
+    size = {name: int(text.split()[0]) for name, text in rows.items() if text.strip().endswith("kB")}
+    return {"USS KiB": size["Private_Clean"] + size["Private_Dirty"], "PSS KiB": size["Pss"], "RSS KiB": size["Rss"]}
+
+
 def compile_shim(folder, name):
     """A shared object of the C file @name beside this one, for LD_PRELOAD; None without a compiler."""
     compiler = os.environ.get("CC", "cc").split()
