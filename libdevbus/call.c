@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
  * Calls to other services: exactly one outcome each, at the latest at the deadline (protocol 5.2). Calls are QoS 0: the
- * answer is the acknowledgement. The correlation data is a number that this process never used before, behind a random word, so that an
- * answer to a run before this one is not taken for ours.
+ * answer is the acknowledgement. Every service may write to the topic of our answers, so the correlation data is a number that this process
+ * never used before and a random word of its own for each call: only who was asked can answer, and not for another, nor for a run before this.
  */
 #include "bus.h"
 #include <errno.h>
@@ -15,7 +15,7 @@
 enum { TIMEOUT_DEFAULT_MS = 5000, TIMEOUT_MAX_MS = 3600 * 1000 };
 
 struct correlation {
-	uint64_t run, id;
+	uint64_t id, word;
 };
 
 struct call {
@@ -33,7 +33,7 @@ struct call {
 struct calls {
 	struct call *first;
 	size_t count;
-	uint64_t run, last_id;
+	uint64_t last_id;
 	struct reply {
 		char topic[TOPIC_SIZE];
 		bool subscribed;
@@ -43,18 +43,24 @@ struct calls {
 
 /* ---- the list */
 
+static struct call **find(struct calls *calls, uint64_t id)
+{
+	struct call **link = &calls->first;
+
+	while (*link && (*link)->correlation.id != id)
+		link = &(*link)->next;
+	return link;
+}
+
 static struct call *take(struct calls *calls, uint64_t id)
 {
-	for (struct call **link = &calls->first; *link; link = &(*link)->next) {
-		struct call *call = *link;
+	struct call **link = find(calls, id), *call = *link;
 
-		if (call->correlation.id == id) {
-			*link = call->next;
-			calls->count--;
-			return call;
-		}
+	if (call) {
+		*link = call->next;
+		calls->count--;
 	}
-	return NULL;
+	return call;
 }
 
 /* What still waits to be sent must not be: nobody would hear the answer. */
@@ -146,8 +152,9 @@ static void on_reply(struct devbus *bus, const struct link_message *message, voi
 	(void)userdata;
 	if (message->correlation_size == sizeof correlation) {
 		memcpy(&correlation, message->correlation, sizeof correlation);
-		if (correlation.run == bus->calls->run)
-			call = take(bus->calls, correlation.id);
+		call = *find(bus->calls, correlation.id);
+		call = call && call->correlation.word == correlation.word ? take(bus->calls, correlation.id)
+									  : NULL;
 	}
 	if (!call) {
 		bus->stats.messages_unmatched++; /* too late, or cancelled */
@@ -244,13 +251,17 @@ static int add(struct devbus *bus, const struct devbus_call *from, char *payload
 {
 	struct calls *calls = bus->calls;
 	uint32_t timeout_ms = from->timeout_ms ? from->timeout_ms : TIMEOUT_DEFAULT_MS;
-	struct call *call = malloc(sizeof *call), **end = &calls->first;
+	struct call *call, **end = &calls->first;
+	uint64_t word;
 	int r;
 
+	if (getrandom(&word, sizeof word, 0) != sizeof word)
+		return -EIO;
+	call = malloc(sizeof *call);
 	if (!call)
 		return -ENOMEM;
 	*call = (struct call) {
-		.correlation = { calls->run, ++calls->last_id },
+		.correlation = { ++calls->last_id, word },
 		.deadline_ms = loop_now_ms(bus->loop) + timeout_ms,
 		.payload = payload,
 		.handler = from->handler,
@@ -322,15 +333,16 @@ int devbus_cancel(struct devbus *bus, uint64_t id)
 
 int calls_new(struct devbus *bus)
 {
+	uint64_t word;
 	char run[17];
 	int r;
 
 	bus->calls = calloc(1, sizeof *bus->calls);
 	if (!bus->calls)
 		return -ENOMEM;
-	if (getrandom(&bus->calls->run, sizeof bus->calls->run, 0) != sizeof bus->calls->run)
+	if (getrandom(&word, sizeof word, 0) != sizeof word)
 		return -EIO;
-	snprintf(run, sizeof run, "%016" PRIx64, bus->calls->run);
+	snprintf(run, sizeof run, "%016" PRIx64, word);
 	r = topic_make(bus->calls->open.topic, "service", bus->settings.user, "reply", run);
 	if (r == 0)
 		r = topic_make(bus->calls->secret.topic, "service", bus->settings.user, "reply", "secrets");

@@ -330,7 +330,7 @@ struct devbus_call {
  * error, or "timeout" (nobody answered, the broker is away, or the ACL does not let us ask). A call made
  * while the broker is away is sent when it is back within its time.
  * @ret_id (may be NULL) is for devbus_cancel(). Returns 0, -EINVAL, -EMSGSIZE, -ENOBUFS (setting
- * pending_calls_max) or -ENOMEM; after a failure the handler is not called.
+ * pending_calls_max), -EIO (no random number) or -ENOMEM; after a failure the handler is not called.
  */
 int devbus_call(struct devbus *bus, const struct devbus_call *call, uint64_t *ret_id);
 

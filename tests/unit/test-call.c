@@ -70,6 +70,35 @@ START_TEST(test_answers_to_somebody_else)
 }
 END_TEST
 
+/* Whoever was asked once knows what was sent to it, and may write to the topic of the answers; that must not do for the next question. */
+START_TEST(test_answers_by_who_was_asked_before)
+{
+	const struct fake_record *first;
+	uint64_t words[2];
+
+	start_and_call();
+	first = kit_published(TOPIC);
+	memcpy(words, first->correlation, sizeof words);
+	answer(first, "{\"result\":{}}");
+	outcomes = 0;
+	call();
+	kit_settle();
+	for (int i = 0; i < 9; i++) {
+		uint64_t guess[2] = { words[0] + (uint64_t)(i / 3), words[1] + (uint64_t)(i % 3) };
+
+		fake_link_deliver(&(struct link_message) { .topic = first->response_topic,
+			.payload = "{\"result\":{}}",
+			.payload_size = 13,
+			.correlation = guess,
+			.correlation_size = sizeof guess });
+	}
+	ck_assert_int_eq(outcomes, 0);
+	ck_assert_uint_eq(kit.bus->stats.messages_unmatched, 9);
+	answer(kit_published(TOPIC), "{\"result\":{}}");
+	assert_silence();
+}
+END_TEST
+
 /* ---- interleavings: any order of these letters, for one call that was sent */
 
 struct interleaving {
@@ -300,6 +329,7 @@ int main(void)
 	tcase_add_checked_fixture(all, set_up, kit_tear_down);
 	tcase_add_loop_test(all, test_answers, 0, LENGTH(answers));
 	tcase_add_loop_test(all, test_answers_to_somebody_else, 0, LENGTH(strangers));
+	tcase_add_test(all, test_answers_by_who_was_asked_before);
 	tcase_add_loop_test(all, test_exactly_one_outcome, 0, LENGTH(interleavings));
 	tcase_add_test(all, test_deadline_to_the_millisecond);
 	tcase_add_test(all, test_default_deadline);
