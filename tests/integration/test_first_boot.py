@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from device_kit import _DIE_WITH_PARENT, BUILD, cloud_broker, end, free_port, wait_for
-from provision_kit import SOURCE
+from provision_kit import PLUGIN, SOURCE
 from reboot_kit import program_of
 
 SERVICES = ["bridge", "config", "sensor"]
@@ -47,7 +47,8 @@ class Boot:
         for place in (folder, *folder.parents[:2]):
             place.chmod(0o755)
         self.ports = {"port": free_port(), "caller_port": free_port()}
-        (self.config / "provision.options").write_text(OPTIONS.format(cloud_port=cloud.port, **self.ports))
+        plugin = f"broker-plugin {PLUGIN}\n" if PLUGIN.exists() else ""
+        (self.config / "provision.options").write_text(OPTIONS.format(cloud_port=cloud.port, **self.ports) + plugin)
         self.where = re.search("--output ([^ ]+)", self.built("provision"))[1]  # as it will be installed
 
     def built(self, unit):
