@@ -278,7 +278,8 @@ take_effect() # or say what would. Nothing runs yet with files that are there fo
 	if [ -z "$opt_apply" ]; then
 		reload=$(units_of try-reload-or-restart)
 		restart=$(units_of try-restart)
-		echo "devbus-provision: takes effect with ${reload:+a reload of $reload}${reload:+${restart:+, then }}${restart:+a restart of $restart}" >&2
+		words=${reload:+a reload of $reload}${reload:+${restart:+, then }}${restart:+a restart of $restart}
+		echo "devbus-provision: takes effect with $words" >&2
 		return
 	fi
 	while read -r verb unit; do # not waited for: these units may be ordered after the one that runs this program

@@ -4,7 +4,7 @@
 # What differs from cloud to cloud is data: one small file each, NAME.cloud, read over generic.cloud. Its limits are
 # held against the options here, because a broker in a data centre answers most mistakes by closing the connection.
 
-# key|check and bounds: those of the options. Keys of kind_lists may stand more than once.
+# key|check and bounds: those of the options. bridge, topic and cannot may stand more than once.
 kind_keys='title|text
 protocol|word mqttv31 mqttv311 mqttv50
 port|number 1 65535
@@ -89,7 +89,7 @@ read_kind_line() # PLACE KEY VALUE
 	[ -n "$3" ] || refuse "$1" "has no value; give one or remove the line"
 	eval "check_${row%% *} \"\$1\" \"\$3\" ${row#"${row%% *}"}"
 	case $2 in
-	bridge) kind_bridge=$(echo "$kind_bridge" | sed "/^${3%% *} /d; /^\$/d" && echo "$3") ;;
+	bridge) read_bridge_option "$1" "${3%% *}" "${3#* }" ;;
 	topic)
 		kind_topic=${had_topic:+$kind_topic$newline}$3
 		had_topic=yes
@@ -99,11 +99,19 @@ read_kind_line() # PLACE KEY VALUE
 	esac
 }
 
+read_bridge_option() # PLACE OPTION VALUE: of the same option the last one holds
+{
+	case $2 in
+	*[!a-z_]* | "$3") refuse "$1 $2" "is no option with a value; see mosquitto.conf(5)" ;;
+	esac
+	kind_bridge=$(printf '%s\n' "$kind_bridge" | sed "/^$2 /d; /^\$/d" && printf '%s %s\n' "$2" "$3")
+}
+
 # --- what stands in for % -------------------------------------------------------------------------------------------
 
 expand_names() # TEXT
 {
-	echo "$1" | sed "s|%d|$opt_device_id|g; s|%h|${cloud_addresses%%:*}|g"
+	printf '%s\n' "$1" | sed "s|%d|$opt_device_id|g; s|%h|${cloud_addresses%%:*}|g"
 }
 
 expand_topics() # TEXT
@@ -119,9 +127,9 @@ derive_cloud()
 	echo_topic=${echo_topic:-devbus-echo/$opt_device_id}
 	cloud_client_id=$(expand_names "$kind_client_id")
 	cloud_user=$(expand_names "${opt_cloud_user:-$kind_user_name}")
-	cloud_alpn=$opt_cloud_alpn
+	cloud_alpn=$opt_cloud_alpn alpn_port=
 	if [ -z "$cloud_alpn" ] && [ -n "$kind_alpn" ] && uses_port "${kind_alpn%% *}"; then
-		cloud_alpn=${kind_alpn#* }
+		alpn_port=${kind_alpn%% *} cloud_alpn=${kind_alpn#* }
 	fi
 	cloud_confirm=
 	case "$newline$opt_set" in
@@ -130,7 +138,7 @@ derive_cloud()
 	esac
 }
 
-uses_port() # PORT: by the first address; check_cloud_addresses sees to the others
+uses_port() # PORT: any address
 {
 	case $cloud_addresses in
 	*":$1" | *":$1$newline"*) ;;
@@ -157,8 +165,8 @@ check_cloud_addresses()
 		*) is_loopback "$address" || refuse "--cloud $address" \
 			"$kind_title takes MQTT on port $(echo "$kind_ports" | sed 's/ / or /g') only; give that" ;;
 		esac
-		[ "${address##*:}" = 443 ] || [ -z "$cloud_alpn" ] || ! uses_port 443 ||
-			refuse "--cloud $address" "one ALPN holds for all addresses; give port 443 for each of them"
+		[ "${address##*:}" = "${alpn_port:-"${address##*:}"}" ] ||
+			refuse "--cloud $address" "one ALPN holds for all addresses; give port $alpn_port for each of them"
 	done <<-EOT
 		$cloud_addresses
 	EOT
@@ -207,10 +215,12 @@ check_cloud_topics()
 	longest=${prefix:-cloud}/command/service/item
 	slashes=$(printf %s "$longest" | tr -cd /)
 	[ $((${#slashes} + 1)) -le "${kind_topic_levels:-65535}" ] ||
-		refuse "--cloud-prefix $opt_cloud_prefix" "topics at $kind_title have at most $kind_topic_levels levels, and three follow the prefix; give a shorter one"
+		refuse "--cloud-prefix $opt_cloud_prefix" \
+			"topics at $kind_title have at most $kind_topic_levels levels, and three follow the prefix; give a shorter one"
 	bytes=$((${#longest} - 11 + 2 * 64)) # "service" and "item" have up to 64 each
 	[ $bytes -le "${kind_topic_bytes:-65535}" ] ||
-		refuse "--cloud-prefix $opt_cloud_prefix" "topics at $kind_title have at most $kind_topic_bytes bytes, and up to 137 follow the prefix; give a shorter one"
+		refuse "--cloud-prefix $opt_cloud_prefix" \
+			"topics at $kind_title have at most $kind_topic_bytes bytes, and up to 138 follow the prefix; give a shorter one"
 }
 
 check_cloud_bounds()
@@ -233,7 +243,9 @@ cap_payload()
 
 say_what_it_cannot() # once, when the bridge changes
 {
-	[ -n "$kind_cannot" ] && grep -qx mosquitto.d/bridge.conf "$stage/changed" || return 0
+	if [ -z "$kind_cannot" ] || ! grep -qx mosquitto.d/bridge.conf "$stage/changed"; then
+		return
+	fi
 	printf '%s\n' "$kind_cannot" | sed "s/^/devbus-provision: $kind_title: /" >&2
 }
 
@@ -254,7 +266,7 @@ render_kind_bridge()
 {
 	echo "bridge_protocol_version $kind_protocol"
 	while read -r option value; do
-		! broker_knows "$option" || echo "$option $value"
+		! broker_knows "$option" || printf '%s %s\n' "$option" "$value"
 	done <<-EOT
 		$kind_bridge
 	EOT

@@ -34,12 +34,12 @@ render_nft()
 		        tcp dport { $opt_port, $opt_caller_port } iifname != "lo" drop
 		    }
 	EOF
-	ports=$(guarded_ports)
+	ports=$(guarded_ports | sed 's/ $//; s/ /, /g')
 	[ -z "$ports" ] || cat <<-EOF
 		    # The cloud broker is for the bridge of that broker, and for root, who tests the way to it.
 		    chain output {
 		        type filter hook output priority filter; policy accept;
-		        tcp dport { $(echo "${ports% }" | sed 's/ /, /g') } oifname != "lo" meta skuid != { ${opt_user_of_broker:-mosquitto}, root } reject
+		        tcp dport { $ports } oifname != "lo" meta skuid != { ${opt_user_of_broker:-mosquitto}, root } reject
 		    }
 	EOF
 	echo "}"

@@ -105,7 +105,7 @@ REFUSED = [
     ("aws", [*FAR, *X509, "--keepalive", "29"], "--keepalive", "30 to 1200"),
     ("aws", [*FAR, *X509, "--keepalive", "1201"], "--keepalive", "30 to 1200"),
     ("aws", [*FAR, *X509, "--cloud-prefix", "a/b/c/d/e/f"], "--cloud-prefix", "8 levels"),
-    ("aws", [*FAR, *X509, "--cloud-prefix", "a" * 60 + "/" + "b" * 60], "--cloud-prefix", "256 bytes"),
+    ("aws", [*FAR, *X509, "--cloud-prefix", "a" * 60 + "/" + "b" * 58], "--cloud-prefix", "256 bytes"),
     ("azure", ["--cloud", "hub.example:443", *X509], "--cloud", "port 8883 only"),
     ("azure", [*FAR, *X509, "--cloud-prefix", "devices/%d"], "--cloud-prefix", "topics of its own"),
     ("azure", [*FAR, *X509, "--cloud-user", "u", "--cloud-password-file", FILE], "--cloud-password-file", "certificates only"),
@@ -135,6 +135,12 @@ def test_what_the_cloud_would_not_take_is_refused(tmp_path, kind, options, named
     assert done.stderr.count("devbus-provision: ") == 1
 
 
+def test_longest_prefix_is_taken(tmp_path):
+    """118 + /command/ + 64 + / + 64 = 256 bytes, on 5 levels of 8."""
+    prefix = "a" * 59 + "/" + "b" * 58
+    assert bridge_of(tmp_path, "aws", *FAR, "--cloud-prefix", prefix)["topic"][0].endswith(f"{prefix}/event/")
+
+
 def test_payload_limit_is_that_of_the_cloud(tmp_path):
     done = run_kind(tmp_path, "aws", *FAR, *X509, "--payload-limit", "200000")
     assert done.returncode == 0 and "takes 131072 bytes" in done.stderr
@@ -150,7 +156,13 @@ def test_cloud_of_your_own_is_a_file(tmp_path):
     assert bridge["try_private"] == "true" and bridge["topic"] == ["# out 1 cloud/event/ cloud/x7/"]
 
 
-@pytest.mark.parametrize("line", ["nonsense 1", "port 0", "tls maybe", "title", "Title x", "port.* 1"])
+@pytest.mark.parametrize("user, becomes", [("%d@%h", "x7@far.example.com"), (r"dom\name\c%x", r"dom\name\c%x")])
+def test_user_name_has_its_form_and_nothing_else(tmp_path, user, becomes):
+    bridge = bridge_of(tmp_path, "generic", *FAR, "--cloud-user", user)
+    assert bridge["remote_username"] == becomes
+
+
+@pytest.mark.parametrize("line", ["bridge a/b 1", "bridge try_private", "nonsense 1", "port 0", "tls maybe", "title", "Title x", "port.* 1"])
 def test_bad_line_of_a_cloud_is_named(tmp_path, line):
     (tmp_path / "ours.cloud").write_text(f"# Ours.\n{line}\n")
     done = run_kind(tmp_path / "etc", tmp_path / "ours.cloud")
