@@ -179,6 +179,15 @@ def test_what_is_kept_has_the_best_proof(place, proofs, back):
         assert done.returncode == 0 and place.device_id() == f"d{back}"
 
 
+def test_what_is_proven_and_in_place_is_not_tried_again(place):
+    first, second = (place.done("--check") for _ in range(2))
+    third = place.done("--check", "--keepalive", "31")
+    assert ["starts with these files" in done.stderr for done in (first, second, third)] == [True, False, True]
+    assert "started with these files before" in second.stderr and second.stdout == ""
+    place.done("--keepalive", "32")
+    assert "starts with these files" in place.done("--check", "--keepalive", "32").stderr
+
+
 def test_last_good_is_nobody_elses(place):
     place.done("--check")
     place.done("--device-id", "x")
