@@ -32,14 +32,36 @@ static void clear(struct schema_entry *entry)
 	*entry = (struct schema_entry) { 0 };
 }
 
-/* A copy of @schema that allows no other members, unless it says itself what it allows. */
+static int close_each(struct devbus_json *schemas);
+
+/* An object whose schema names members has those alone, at any depth, unless the schema says itself what else it may have. */
+static int close_object(struct devbus_json *schema)
+{
+	struct devbus_json *known = devbus_json_get(schema, "properties");
+	struct devbus_json *others = devbus_json_get(schema, "additionalProperties");
+	int r = close_each(known);
+
+	if (r == 0 && others)
+		return close_object(others);
+	if (r == 0 && known)
+		r = devbus_json_set(schema, "additionalProperties", devbus_json_new_bool(false));
+	return r;
+}
+
+static int close_each(struct devbus_json *schemas)
+{
+	int r = 0;
+
+	for (struct devbus_json *i = devbus_json_first(schemas); r == 0 && i; i = devbus_json_next(i))
+		r = close_object(i);
+	return r;
+}
+
 static struct devbus_json *closed_copy(const struct devbus_json *schema)
 {
 	struct devbus_json *copy = devbus_json_copy(schema);
 
-	if (!copy || !devbus_json_get(copy, "properties") || devbus_json_get(copy, "additionalProperties"))
-		return copy;
-	if (devbus_json_set(copy, "additionalProperties", devbus_json_new_bool(false)) == 0)
+	if (!copy || close_object(copy) == 0)
 		return copy;
 	devbus_json_free(copy);
 	return NULL;

@@ -177,6 +177,28 @@ END_TEST
 
 /* ---- schemas */
 
+/* A typing error must not be stored, wherever in the section it is. */
+static const struct {
+	const char *schema, *wrong, *member, *right;
+} inner[] = {
+	{ "{\"properties\":{\"map\":{\"type\":\"object\",\"additionalProperties\":" SCHEMA "}}}",
+		"{\"map\":{\"x\":{\"ms\":100,\"mz\":1}}}", "map.x.mz", "{\"map\":{\"y\":{\"ms\":100}}}" },
+	{ "{\"properties\":{\"inside\":" SCHEMA "}}", "{\"inside\":{\"ms\":100,\"mz\":1}}", "inside.mz",
+		"{\"inside\":{\"ms\":100}}" },
+};
+
+START_TEST(unknown_members_further_in_are_refused)
+{
+	char message[64];
+
+	snprintf(message, sizeof message, "%s is not a member of this section", inner[_i].member);
+	ck_assert_int_eq(config_schema("sensor", inner[_i].schema), 1);
+	assert_refused(config_set("sensor", inner[_i].wrong), DEVBUS_E_INVALID_ARGS, message);
+	ck_assert_int_eq(config_set("sensor", inner[_i].right), 1);
+	ck_assert_int_eq(config_schema("sensor", inner[_i].schema), 0);
+}
+END_TEST
+
 START_TEST(values_must_fit_the_schema)
 {
 	ck_assert_int_eq(config_schema("sensor", SCHEMA), 1);
@@ -379,6 +401,7 @@ int main(void)
 	tcase_add_test(tests, sections_are_bounded_in_number);
 	tcase_add_test(tests, a_command_is_carried_out_once);
 	tcase_add_test(tests, a_command_is_not_taken_for_a_local_call);
+	tcase_add_loop_test(tests, unknown_members_further_in_are_refused, 0, LENGTH(inner));
 	tcase_add_test(tests, values_must_fit_the_schema);
 	tcase_add_test(tests, a_schema_is_known_after_a_restart);
 	tcase_add_test(tests, values_that_do_not_fit_a_new_schema_stay_in_force);
