@@ -39,6 +39,7 @@ dist_hooks_SCRIPTS = %D%/hooks/file-slots
 # One manifest per service says what it may do beyond the rights of every service.
 manifestdir = $(pkgdatadir)/services.d
 dist_manifest_DATA = \
+	services/azure/azure.acl \
 	services/bridge/bridge.acl \
 	services/config/config.acl \
 	services/firmware/firmware.acl \

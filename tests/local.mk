@@ -160,6 +160,7 @@ EXTRA_DIST += \
 # ---- fuzzers, which replay their corpora unless they were configured with --enable-fuzzing
 
 fuzzers = \
+	%D%/fuzz/fuzz-bag \
 	%D%/fuzz/fuzz-envelope \
 	%D%/fuzz/fuzz-field \
 	%D%/fuzz/fuzz-json \
@@ -174,6 +175,9 @@ else
 fuzz_main = %D%/fuzz/replay.c
 fuzz_ldflags = $(AM_LDFLAGS)
 endif
+%C%_fuzz_fuzz_bag_SOURCES = %D%/fuzz/fuzz-bag.c $(fuzz_main)
+%C%_fuzz_fuzz_bag_LDADD = services/azure/libazure.la libdevbus/libdevbus.la
+%C%_fuzz_fuzz_bag_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_field_SOURCES = %D%/fuzz/fuzz-field.c $(fuzz_main)
 %C%_fuzz_fuzz_field_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_fuzz_json_SOURCES = %D%/fuzz/fuzz-json.c $(fuzz_main)
@@ -253,6 +257,7 @@ system_tests = \
 # A generated bridge to the brokers that clouds are made of: those that are installed, and the others say what they miss.
 cloud_tests = \
 	%D%/clouds/test_aws.py \
+	%D%/clouds/test_azure.py \
 	%D%/clouds/test_ejabberd.py \
 	%D%/clouds/test_mosquitto.py \
 	%D%/clouds/test_rabbitmq.py

@@ -29,6 +29,7 @@ topic_levels|number 1 65535
 topic_bytes|number 1 65535
 inflight_messages|number 1 65535
 confirm|word echo ack time
+adapter|text
 bridge|text
 topic|text
 cannot|text'

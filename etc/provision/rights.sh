@@ -21,6 +21,10 @@ collect_services() # fills $services, and $manifests with lines of "NAME PATH"
 		$folders
 	EOF
 	[ -n "$services" ] || refuse --services-dir "has no NAME.acl; give the folder of the services' manifests"
+	case " $services " in
+	*" ${kind_adapter:-$services} "*) ;;
+	*) refuse --services-dir "has no $kind_adapter.acl; $kind_title needs the service $kind_adapter" ;;
+	esac
 }
 
 add_service() # PATH
@@ -32,6 +36,7 @@ add_service() # PATH
 	cli | monitor | "$bridge_id") refuse "$1" "this user is not a service; rename the file" ;;
 	esac
 	[ ${#service} -le 64 ] || refuse "$1" "the name of a service is 1 to 64 of a-z 0-9 _ -; rename the file"
+	! grep -qx adapter "$1" || [ "$service" = "$kind_adapter" ] || return 0 # for another cloud
 	case " $services " in
 	*" $service "*) refuse "$1" "there is another manifest of this service; remove one" ;;
 	esac
@@ -102,6 +107,7 @@ grant_line() # VERB FIRST SECOND
 	case $1:$3 in
 	read: | write:) is_filter "$2" && echo "topic $1 $2" ;;
 	call:*) is_word "$2" && is_word "$3" && is_filter "service/$2/call/$3" && echo "topic write service/$2/call/$3" ;;
+	adapter:) [ -z "$2" ] ;;
 	*) return 1 ;;
 	esac
 }

@@ -112,9 +112,10 @@ AZURE_RULES = (
     Rule("subscribe", "subscriptions", lambda p, w: len(p.filters) + p.subscribed > AZURE_SUBSCRIPTIONS, REFUSE, "hub"),
 )
 
-Cloud = namedtuple("Cloud", "name rules alpn routes")
-AWS = Cloud("AWS IoT Core", AWS_RULES, AWS_ALPN, True)
-AZURE = Cloud("Azure IoT Hub", AZURE_RULES, None, False)
+# routes: what a client publishes comes to those that have subscribed. samples: what matches a pattern of a file.
+Cloud = namedtuple("Cloud", "name rules alpn routes samples")
+AWS = Cloud("AWS IoT Core", AWS_RULES, AWS_ALPN, True, {})
+AZURE = Cloud("Azure IoT Hub", AZURE_RULES, None, False, {"twin/GET/+": "twin/GET/?$rid=1", "messages/events/+": "messages/events/item=x"})
 
 
 def breaches(cloud, on, packet, who):
@@ -135,7 +136,7 @@ def longest(pattern):
     return pattern.replace("#", "/".join(["s" * 64] * 2)).replace("+", "i" * 64)
 
 
-def packets_of_file(text):
+def packets_of_file(cloud, text):
     """What Mosquitto sends when it reads this."""
     settings, topics = settings_of(text)
     is_on = {key: settings.get(key, "true") == "true" for key in ("try_private", "bridge_outgoing_retain")}
@@ -148,7 +149,7 @@ def packets_of_file(text):
     subscribed = 0
     for pattern, direction, qos, local, remote in topics:
         if direction == "out":
-            yield "publish", SimpleNamespace(topic=remote + longest(pattern), qos=int(qos), retain=is_on["bridge_outgoing_retain"],
+            yield "publish", SimpleNamespace(topic=remote + cloud.samples.get(pattern, longest(pattern)), qos=int(qos), retain=is_on["bridge_outgoing_retain"],
                                              payload_bytes=int(settings.get("bridge_max_packet_size", 2 ** 28)))
         else:
             yield "subscribe", SimpleNamespace(filters=[(remote + pattern, int(qos))], subscribed=subscribed)
@@ -158,4 +159,4 @@ def packets_of_file(text):
 def breaches_of_file(cloud, text, device):
     """The names of the rules that a bridge with this file would break, sooner or later."""
     who = SimpleNamespace(device=device)
-    return {rule.name for on, packet in packets_of_file(text) for rule in breaches(cloud, on, packet, who)}
+    return {rule.name for on, packet in packets_of_file(cloud, text) for rule in breaches(cloud, on, packet, who)}

@@ -243,7 +243,7 @@ class StandIn:
     def __init__(self, kind, authority, port):
         self.kind, self.port = kind, port
         self.received, self.violations, self.connections = [], [], 0
-        self._sessions, self._lock = {}, threading.Lock()
+        self._sessions, self._lock, self._listener = {}, threading.Lock(), None
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(authority / "server.pem", authority / "server.key")
         self.context.load_verify_locations(authority / "ca.pem")
@@ -303,19 +303,21 @@ class StandIn:
 
     def start(self):
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
-    def _accept(self):
+    def _accept(self, listener):
         while True:
             try:
-                plain, _ = self._listener.accept()
+                plain, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=Connection(self, plain).run, daemon=True).start()
 
     def stop(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        if self._listener:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        self._listener = None
         self.drop()
 
     def __enter__(self):

@@ -80,9 +80,23 @@ def test_azure_has_names_and_topics_of_its_own(tmp_path):
     bridge = bridge_of(tmp_path, "azure", "--cloud", "hub.azure-devices.example")
     assert bridge["remote_username"] == "hub.azure-devices.example/x7/?api-version=2021-04-12"
     assert "remote_password" not in bridge and bridge["bridge_outgoing_retain"] == "false"
-    assert "messages/events/# out 1 az/ devices/x7/" in bridge["topic"]
+    assert "messages/events/+ out 1 service/azure/hub/ devices/x7/" in bridge["topic"]
     assert not [topic for topic in bridge["topic"] if "cloud/" in topic or "echo" in topic]
-    assert "confirm = time\n" in (tmp_path / "devbus.conf").read_text()
+    assert "confirm" not in (tmp_path / "devbus.conf").read_text()
+
+
+def test_adapter_is_on_devices_of_its_cloud_only(tmp_path):
+    bridge_of(tmp_path / "azure", "azure", "--cloud", "hub.azure-devices.example")
+    bridge_of(tmp_path / "aws", "aws", "--cloud", "far.example.com")
+    assert (tmp_path / "azure/secrets/azure").exists() and "user azure\n" in (tmp_path / "azure/acl").read_text()
+    assert not (tmp_path / "aws/secrets/azure").exists() and "azure" not in (tmp_path / "aws/acl").read_text()
+
+
+def test_cloud_without_its_adapter_is_refused(tmp_path):
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/sensor.acl").write_text("")
+    done = run_kind(tmp_path / "etc", "azure", *NEEDS["azure"], "--cloud", "hub.azure-devices.example", "--services-dir", tmp_path / "services")
+    assert done.returncode == 2 and "azure.acl" in done.stderr
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "generic"])
@@ -110,7 +124,6 @@ REFUSED = [
     ("azure", [*FAR, *X509, "--cloud-prefix", "devices/%d"], "--cloud-prefix", "topics of its own"),
     ("azure", [*FAR, *X509, "--cloud-user", "u", "--cloud-password-file", FILE], "--cloud-password-file", "certificates only"),
     ("azure", [*FAR, *X509, "--keepalive", "1178"], "--keepalive", "1177"),
-    ("azure", [*FAR, *X509, "--set", "confirm=echo"], "--set confirm", "time or ack"),
     ("hivemq", [*FAR, *TLS], "--cloud-user", "wants a user name"),
     ("ejabberd", FAR, "--cloud-user", "NAME@HOST"),
     ("ejabberd", [*FAR, "--cloud-user", "x7"], "--cloud-user", "NAME@HOST"),
