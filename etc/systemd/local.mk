@@ -10,6 +10,7 @@ polkitrulesdir = $(datadir)/polkit-1/rules.d
 
 %C%_units = \
 	%D%/devbus.target \
+	%D%/devbus-azure.service \
 	%D%/devbus-bridge.service \
 	%D%/devbus-broker.service \
 	%D%/devbus-config.service \

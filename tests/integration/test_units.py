@@ -12,7 +12,7 @@ import pytest
 from device_kit import _DIE_WITH_PARENT, BUILD, end, wait_for
 from provision_kit import SOURCE
 
-SERVICES = ["bridge", "config", "firmware", "reboot", "sensor"]
+SERVICES = ["azure", "bridge", "config", "firmware", "reboot", "sensor"]
 UNITS = ["broker", "provision", *SERVICES]
 EXPOSURE_MAX = {"broker": 1.1, "provision": 1.6}  # of 10; what is left is named in doc/rights.md
 EXPOSURE_MAX_OF_A_SERVICE = 1.3
