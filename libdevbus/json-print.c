@@ -7,7 +7,6 @@
 #include "json.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +85,19 @@ static bool must_escape(char byte)
 
 static void put_string(struct sink *sink, const char *text)
 {
+	size_t left = strlen(text);
 	put(sink, "\"");
-	while (*text) {
-		size_t plain = json_plain_length(text, SIZE_MAX);
-		while (text[plain] && !must_escape(text[plain]))
+	while (left > 0) {
+		size_t plain = json_plain_length(text, left);
+		while (plain < left && !must_escape(text[plain]))
 			plain++;
 		put_bytes(sink, text, plain);
 		text += plain;
-		if (*text)
+		left -= plain;
+		if (left > 0) {
 			put_escaped(sink, *text++);
+			left--;
+		}
 	}
 	put(sink, "\"");
 }

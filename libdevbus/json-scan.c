@@ -124,11 +124,28 @@ static bool scan_escape(struct scanner *scanner)
 	return byte != 'u' || scan_unicode_escape(scanner);
 }
 
+/* Whether one of the eight bytes is a quote, a backslash, a control character or not ASCII: each sets the highest bit in one of the terms. */
+static bool some_special(uint64_t eight)
+{
+	const uint64_t ones = 0x0101010101010101;
+	const uint64_t quotes = (eight ^ '"' * ones) - ones, backslashes = (eight ^ '\\' * ones) - ones;
+	return ((eight - 0x20 * ones) | quotes | backslashes | eight) & 0x80 * ones;
+}
+
+static bool is_plain(char byte)
+{
+	return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 size_t json_plain_length(const char *text, size_t size)
 {
 	size_t length = 0;
-	while (length < size && text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' &&
-		text[length] != '\\')
+	for (uint64_t eight; size - length >= sizeof(eight); length += sizeof(eight)) {
+		memcpy(&eight, text + length, sizeof(eight));
+		if (some_special(eight))
+			break;
+	}
+	while (length < size && is_plain(text[length]))
 		length++;
 	return length;
 }

@@ -251,7 +251,10 @@ void subscriptions_answered(void *userdata, uint32_t id, int reason)
 
 static bool fits(const struct bus_subscription *subscription, const char *topic)
 {
-	return subscription && !subscription->removed && topic_matches(subscription->filter.filter, topic);
+	const char *filter = subscription ? subscription->filter.filter : NULL;
+
+	return filter && !subscription->removed &&
+	       (strcmp(filter, topic) == 0 || topic_matches(filter, topic));
 }
 
 static bool hand_to(

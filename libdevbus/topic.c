@@ -19,11 +19,18 @@ static size_t level_length(const char *level)
 
 /* ---- checks */
 
+static bool is_level_byte(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '_' || byte == '-';
+}
+
 bool topic_level_valid(const char *level)
 {
 	if (!level)
 		return false;
-	const size_t length = strspn(level, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	size_t length = 0;
+	while (is_level_byte(level[length]))
+		length++;
 	return length >= 1 && length <= TOPIC_LEVEL_MAX && level[length] == '\0';
 }
 
@@ -37,6 +44,8 @@ static bool text_valid(const char *text)
 	size_t left = strnlen(text, TOPIC_SIZE);
 	if (left == 0 || left == TOPIC_SIZE)
 		return false;
+	for (; left > 0 && *text >= ' ' && *text <= '~'; left--)
+		text++;
 	while (left > 0) {
 		uint32_t point;
 		const size_t length = utf8_decode(text, left, &point);
