@@ -13,7 +13,8 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/%D%/integration/run-pytest
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(abs_srcdir)'; export srcdir; builddir='$(abs_builddir)'; export builddir; \
 	PYTHON3='$(PYTHON3)'; export PYTHON3; MOSQUITTO='$(MOSQUITTO)'; export MOSQUITTO; CC='$(CC)'; export CC; \
-	DEVBUS_CFLAGS='$(devbus_cflags)'; export DEVBUS_CFLAGS; CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT;
+	DEVBUS_CFLAGS='$(devbus_cflags)'; export DEVBUS_CFLAGS; CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT; \
+	OPTIMISATION='$(filter -O%,$(CFLAGS))'; export OPTIMISATION;
 
 # ---- unit tests of modules, and of the library over a fake link and clock
 
@@ -410,10 +411,18 @@ if HAVE_LIBSYSTEMD
 %C%_bench_bench_sdbus_LDADD = $(LIBSYSTEMD_LIBS)
 endif
 
+# Instructions of the library for a message, which are the same each time: a guard in `make check`.
+check_PROGRAMS += %D%/bench/count-instructions
+%C%_bench_count_instructions_SOURCES = %D%/bench/count-instructions.c
+%C%_bench_count_instructions_LDFLAGS = $(AM_LDFLAGS) -no-install
+TESTS += %D%/bench/instructions.sh
+EXTRA_DIST += %D%/bench/instructions.sh %D%/bench/instructions.txt
+
 EXTRA_DIST += \
 	%D%/bench/bench.py \
 	%D%/bench/bench_device.py \
 	%D%/bench/bench_kit.py \
+	%D%/bench/bench_report.py \
 	%D%/bench/bench_scale.py \
 	%D%/bench/bench_traffic.py
 .PHONY: bench bench-quick

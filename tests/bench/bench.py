@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import bench_device
+import bench_report
 import bench_scale
 import bench_traffic
 from bench_kit import BenchDevice, Table, machine
@@ -61,11 +62,8 @@ def main():
                 began = time.monotonic()
                 CASES[name](bench)
                 bench.say(f"{name}: {time.monotonic() - began:.1f} s")
-    options.into.mkdir(parents=True, exist_ok=True)
-    bench.table.write(options.into / "figures.csv")
-    for row in dict.fromkeys(row[:3] for row in bench.table.rows):
-        figures = dict.fromkeys(r[4] for r in bench.table.rows if r[:3] == row)
-        bench.say("  ".join([f"{' | '.join(row):60}", *(f"{figure} {bench.table.median(*row, figure):.1f}" for figure in figures)]))
+    print("\n".join(bench_report.write(bench, options.into)))
+    print(f"\nalso in {options.into}")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def echo(bench):
         for name, program, run in ECHOES:
             if is_built(program):
                 with before_others(bench.device.process.pid):
-                    bench.table.add("echo", name, 0, turn, **run(bench, turn, bench.echoes))
+                    bench.table.add("echo", name, "", turn, **run(bench, turn, bench.echoes))
             elif turn == 0:
                 bench.say(f"left out: {name} (its library is not installed)")
 
