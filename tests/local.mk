@@ -257,6 +257,7 @@ system_tests = \
 	%D%/system/test_robot_suites.py
 # A generated bridge to the brokers that clouds are made of: those that are installed, and the others say what they miss.
 cloud_tests = \
+	%D%/clouds/test_aedes.py \
 	%D%/clouds/test_aws.py \
 	%D%/clouds/test_azure.py \
 	%D%/clouds/test_ejabberd.py \
@@ -264,6 +265,7 @@ cloud_tests = \
 	%D%/clouds/test_rabbitmq.py
 TESTS += $(cloud_tests)
 EXTRA_DIST += $(cloud_tests) \
+	%D%/clouds/aedes-broker.js \
 	%D%/clouds/cloud_cases.py \
 	%D%/clouds/cloud_kit.py \
 	%D%/clouds/cloud_rules.py \

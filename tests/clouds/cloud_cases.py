@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """What must be true of a device at any cloud. A file for each broker makes a class of these with its broker; one device and one
 broker serve all cases of a class."""
+import contextlib
 import shutil
 import tempfile
 import time
@@ -17,16 +18,30 @@ EVENTS, COMMANDS = 200, 50
 class CloudCases:
     kind = None  # a CloudBroker
 
-    @pytest.fixture(scope="class")
-    def it(self):
+    @contextlib.contextmanager
+    def _device(self, **more):
         if self.kind.missing():
             pytest.skip(self.kind.missing())
         folder = Path(tempfile.mkdtemp(prefix="devbus-cloud."))
         try:
-            with self.kind(folder / "cloud") as broker, BridgedDevice(folder, broker) as device:
+            with self.kind(folder / "cloud") as broker, BridgedDevice(folder, broker, **more) as device:
                 yield device
         finally:
             shutil.rmtree(folder)
+
+    @pytest.fixture(scope="class")
+    def it(self):
+        with self._device() as device:
+            yield device
+
+    @pytest.fixture(scope="class")
+    def sure(self, request):
+        """At a broker that forgets what it has confirmed, only the application's word proves that an event has come."""
+        if self.kind.remembers:
+            yield request.getfixturevalue("it")
+        else:
+            with self._device(confirm="ack") as device:
+                yield device
 
     @pytest.mark.parametrize("service", ["config", "bridge", "worker"])
     def test_command_runs_and_says_so(self, it, service):
@@ -55,7 +70,8 @@ class CloudCases:
         assert not faults, faults
 
     @pytest.mark.parametrize("how", ["stop", "kill"])
-    def test_cloud_goes_and_comes_back_under_load(self, it, how):
+    def test_cloud_goes_and_comes_back_under_load(self, sure, how):
+        it = sure
         count = how_many(1000, 10000)
         it.publish_events(count, "rate=500")
         it.wait_for_tried(count // 2)

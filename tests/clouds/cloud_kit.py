@@ -4,11 +4,13 @@ for each client; and a whole device with a generated bridge to one of them. Port
 ends with its `with` block, or with this process if that is killed."""
 import contextlib
 import getpass
+import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -50,8 +52,10 @@ class Authority:
 
 class CloudBroker:
     """One broker; a class for each kind says what to write into its folder, how to start it and what it cannot do."""
+    profile = "generic"  # --cloud-kind
     mutual = False  # a client is known by its certificate, not by a password
     keeps_order = True  # what it held when it went down comes in its place
+    remembers = True  # what it has confirmed it still delivers when it was killed and started again
     session = ""  # of the application: without one it hears only while it is connected
 
     def __init__(self, folder, authority=None):
@@ -85,7 +89,7 @@ class CloudBroker:
     # --- as the device and the application see it
 
     def provision_options(self):
-        options = ["--cloud-cafile", self.authority / "ca.pem"]
+        options = ["--cloud-kind", self.profile, "--cloud-cafile", self.authority / "ca.pem"]
         if self.mutual:
             return [*options, "--cloud-certfile", self.authority / f"{DEVICE}.pem", "--cloud-keyfile", self.authority / f"{DEVICE}.key"]
         return [*options, "--cloud-user", self.user(DEVICE), "--cloud-password-file", self.password_file]
@@ -143,6 +147,8 @@ class CloudBroker:
 
 
 class Mosquitto(CloudBroker):
+    profile = "mosquitto"
+
     def configure(self):
         who = "require_certificate true\nuse_identity_as_username true\n"
         if not self.mutual:
@@ -166,6 +172,50 @@ class MutualMosquitto(Mosquitto):
     mutual = True
 
 
+class Acknowledging(Cloud):
+    """An application that says to the device what it has got (protocol 6.5): a few times a second, of each stream the last number
+    before the first gap."""
+    EVERY_S = 0.2
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self._got, self._told, self._read = {}, {}, 0
+        self._over = threading.Event()
+
+    def connect(self):
+        super().connect()
+        self._told.clear()
+        self._over.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def disconnect(self):
+        if self._client:
+            self._over.set()
+            self._thread.join(10)
+        super().disconnect()
+
+    def _run(self):
+        while not self._over.wait(self.EVERY_S):
+            for message in self.find(lambda m: True, self._read):
+                self._read += 1
+                event = message.event()
+                if "stream" in event and "seq" in event:
+                    self._take((message.topic.split("/")[2], event["stream"]), event["seq"])
+            for key, (last, _) in self._got.items():
+                if self._told.get(key) != last:
+                    self._told[key] = last
+                    self._client.publish(f"{self.prefix}/command/{key[0]}/ack", json.dumps({"stream": key[1], "seq": last}), 1)
+
+    def _take(self, key, seq):
+        last, ahead = self._got.get(key, (0, set()))
+        ahead.add(seq)
+        while last + 1 in ahead:
+            last += 1
+            ahead.remove(last)
+        self._got[key] = last, ahead
+
+
 # --- a device -------------------------------------------------------------------------------------------------------
 
 class Program(Probe):
@@ -178,13 +228,15 @@ class Program(Probe):
 
 class BridgedDevice:
     """A device with its own broker, its watcher, the services `config` and `worker`, and a bridge to @broker as devbus-provision
-    generates it, through a link that can be closed; beside it the application at the cloud, which keeps all it hears."""
+    generates it, through a link that can be closed; beside it the application at the cloud, which keeps all it hears; in a cluster
+    it may be at another node than the device, @listens_at. Durable events are confirmed by what @confirm says: echo or ack."""
 
-    def __init__(self, folder, broker, *options):
-        self.folder, self.broker, self.options = Path(folder), broker, options
+    def __init__(self, folder, broker, *options, listens_at=None, confirm="echo"):
+        self.folder, self.broker, self.options = Path(folder), broker, [*options, "--set", f"confirm={confirm}"]
         self.device = self.link = self.worker = None
         self._link_port = free_port()
-        self.cloud = Cloud(broker.port, PREFIX, broker.log_in, broker.session)
+        listens_at = listens_at or broker
+        self.cloud = (Acknowledging if confirm == "ack" else Cloud)(listens_at.port, PREFIX, listens_at.log_in, listens_at.session)
         self._stack = contextlib.ExitStack()
         self._numbers = 0
 

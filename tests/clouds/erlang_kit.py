@@ -35,11 +35,13 @@ class PortMapper:
 
 class Ejabberd(CloudBroker):
     """A node by itself, or with @node (NAME@localhost) and @mapper one of a cluster."""
+    profile = "ejabberd"
+    remembers = False
     HOST = "localhost"
     CODE = sorted(glob.glob("/usr/lib/*/ejabberd-[0-9]*"))
 
     def __init__(self, folder, authority=None, node=None, mapper=None):
-        self.node, self.mapper = node, mapper
+        self.node, self.mapper, self.partner = node, mapper, None  # partner: the node whose cluster is joined
         super().__init__(folder, authority)
 
     @classmethod
@@ -81,6 +83,8 @@ modules:
     def command(self):
         users = "".join(f'ejabberd_auth:try_register(<<"{name}">>, <<"{self.HOST}">>, <<"{PASSWORD}">>), '
                         for name in (DEVICE, APPLICATION))
+        if self.partner:
+            users = f"ok = ejabberd_cluster:join('{self.partner}'), "
         network = ["-sname", self.node, "-setcookie", "clouds", "-start_epmd", "false"] if self.node else []
         return ["erl", "-noinput", *network, "+P", 250000, "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
                 "-mnesia", "dir", f'"{self.folder}/database"', "-s", "ejabberd", "-eval", f"{users}ok."]
@@ -90,6 +94,7 @@ modules:
 
 
 class RabbitMq(CloudBroker):
+    profile = "rabbitmq"
     keeps_order = False  # what was on its way to a listener is put back behind what came meanwhile
     session = APPLICATION  # each listener has a queue, from which it is served later than the device is confirmed
     SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
