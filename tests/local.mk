@@ -260,6 +260,7 @@ cloud_tests = \
 	%D%/clouds/test_aedes.py \
 	%D%/clouds/test_aws.py \
 	%D%/clouds/test_azure.py \
+	%D%/clouds/test_cluster.py \
 	%D%/clouds/test_ejabberd.py \
 	%D%/clouds/test_mosquitto.py \
 	%D%/clouds/test_rabbitmq.py
