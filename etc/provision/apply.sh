@@ -167,6 +167,8 @@ put_all()
 	[ ! -f "$stage/firewall.nft" ] || put firewall.nft 644
 	[ ! -f "$stage/firewall.ufw" ] || put firewall.ufw 644
 	put mosquitto.d/bridge.conf 600 "$broker_owner"
+	render_cloud_conf >"$stage/cloud.conf"
+	put cloud.conf 644
 	put acl 600 "$broker_owner"
 	for user in $users; do
 		put "secrets/$user" 600

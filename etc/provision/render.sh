@@ -27,6 +27,7 @@ render_mosquitto_conf()
 		autosave_interval 60
 
 		log_dest stderr
+		log_dest topic
 		log_type error
 		log_type warning
 		log_type notice
@@ -92,6 +93,12 @@ render_bridge_conf()
 	[ -z "$certificate" ] || [ -n "$staged" ] || certificate=$config_dir/cloud.pem key=$config_dir/cloud.pem
 	render_optional bridge_certfile "$certificate"
 	render_optional bridge_keyfile "$key"
+}
+
+# What the service bridge needs to look where the bridge fails, without a secret.
+render_cloud_conf()
+{
+	sed -n '/^connection /p; /^address /p; /^bridge_/p' "$stage/mosquitto.d/bridge.conf"
 }
 
 render_optional() # KEY VALUE

@@ -105,7 +105,8 @@ is_word() # VALUE: one level of a filter
 grant_line() # VERB FIRST SECOND
 {
 	case $1:$3 in
-	read: | write:) is_filter "$2" && echo "topic $1 $2" ;;
+	read:) { is_filter "$2" || [ "$2" = "\$SYS/broker/log/E" ]; } && echo "topic read $2" ;; # the broker's errors
+	write:) is_filter "$2" && echo "topic $1 $2" ;;
 	call:*) is_word "$2" && is_word "$3" && is_filter "service/$2/call/$3" && echo "topic write service/$2/call/$3" ;;
 	adapter:) [ -z "$2" ] ;;
 	*) return 1 ;;
