@@ -207,6 +207,7 @@ EXTRA_DIST += $(structure_tests)
 
 integration_tests = \
 	%D%/integration/test_bridge.py \
+	%D%/integration/test_bridge_cause.py \
 	%D%/integration/test_calls.py \
 	%D%/integration/test_cloud_test.py \
 	%D%/integration/test_commands.py \
@@ -234,7 +235,8 @@ EXTRA_DIST += $(integration_tests) \
 	%D%/integration/raw_mqtt.py \
 	%D%/integration/run-pytest \
 	%D%/integration/tap_plugin.py \
-	%D%/integration/wall-clock.c
+	%D%/integration/wall-clock.c \
+	%D%/integration/watcher_kit.py
 
 # The service of these tests sees only what services see. -no-install: one program, not a script that starts it.
 check_PROGRAMS += %D%/integration/probe

@@ -3,6 +3,7 @@
 #include "watcher.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void take(struct watcher *watcher, enum heartbeat_what what, int64_t took_ms);
@@ -50,13 +51,17 @@ static void ask_after(struct watcher *watcher, uint32_t pause_ms)
 		ask(watcher);
 }
 
-static void tell(struct watcher *watcher)
+void beat_tell(struct watcher *watcher)
 {
-	char reason[HEARTBEAT_REASON_SIZE];
+	char reason[HEARTBEAT_REASON_SIZE + CAUSE_TEXT_SIZE], cause[CAUSE_TEXT_SIZE];
 	bool wrong = heartbeat_reason(&watcher->heartbeat, reason);
+	bool connected = watcher->heartbeat.raw == HEARTBEAT_RAW_CONNECTED;
 	struct devbus_json *state = heartbeat_state(&watcher->heartbeat);
-	int r = devbus_degraded(watcher->bus, wrong ? reason : NULL);
+	int r;
 
+	if (wrong && cause_tell(&watcher->cause, connected, cause))
+		snprintf(reason + strlen(reason), sizeof reason - strlen(reason), ": %s", cause);
+	r = devbus_degraded(watcher->bus, wrong ? reason : NULL);
 	if (r == 0 && state)
 		r = devbus_publish_json(watcher->bus, DEVBUS_STATE, "link", state);
 	else
@@ -73,8 +78,9 @@ static void take(struct watcher *watcher, enum heartbeat_what what, int64_t took
 
 	devbus_time(time);
 	advice = heartbeat_take(&watcher->heartbeat, &watcher->settings, &event);
+	diagnosis_follow(watcher);
 	if (advice.tell)
-		tell(watcher);
+		beat_tell(watcher);
 	ask_after(watcher, advice.pause_ms);
 }
 
@@ -99,7 +105,7 @@ int beat_start(struct watcher *watcher)
 
 	devbus_time(time);
 	heartbeat_begin(&watcher->heartbeat, time);
-	tell(watcher);
+	beat_tell(watcher);
 	r = devbus_subscribe_raw(watcher->bus, "service/bridge/raw", on_raw, watcher);
 	if (r == 0)
 		ask_after(watcher, 0);

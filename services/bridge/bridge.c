@@ -29,6 +29,8 @@ int bridge_start(struct devbus *bus, void **ret_service)
 	if (r == 0)
 		r = devbus_serve(bus, none, watcher);
 	if (r == 0)
+		r = diagnosis_start(watcher);
+	if (r == 0)
 		r = beat_start(watcher);
 	return r < 0 ? r : judge_start(watcher);
 }
@@ -40,5 +42,6 @@ void bridge_stop(void *service)
 	if (!watcher)
 		return;
 	judge_stop(watcher);
+	diagnosis_stop(watcher);
 	free(watcher);
 }

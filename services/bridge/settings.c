@@ -13,5 +13,9 @@ const struct devbus_field bridge_settings_fields[] = {
 			"twice keepalive_s"),
 	DEVBUS_FIELD(struct bridge_settings, grace_s, .max = 600, .initial = 5,
 		.description = "Seconds from a connect until commands for unknown services are answered"),
+	DEVBUS_FIELD(struct bridge_settings, cloud_conf, .initial_text = "cloud.conf",
+		.description =
+			"Where the cloud is and how it is known, as devbus-provision writes it; relative to the "
+			"folder of devbus.conf"),
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 #ifndef BRIDGE_WATCHER_H
 #define BRIDGE_WATCHER_H
 
+#include "cause.h"
 #include "heartbeat.h"
 #include "roster.h"
 #include "stray.h"
@@ -17,6 +18,10 @@ struct watcher {
 	bool asking; /* an echo is under way */
 	struct devbus_timer *beat; /* the next echo */
 
+	struct cause cause;
+	struct devbus_worker *looker; /* looks at the way while it is closed */
+	struct devbus_timer *look; /* the next one */
+
 	struct roster roster;
 	struct stray_queue strays;
 	struct question *questions; /* pings that are not decided */
@@ -30,6 +35,12 @@ int64_t watcher_now_ms(void);
 /* The way to the cloud: subscribes, and begins with an echo. Returns 0 or a negative errno. */
 int beat_start(struct watcher *watcher);
 void beat_connected(struct watcher *watcher);
+void beat_tell(struct watcher *watcher); /* publishes how the link is, and why */
+
+/* Why the way is closed. Costs nothing while it is open. Returns 0 or a negative errno. */
+int diagnosis_start(struct watcher *watcher);
+void diagnosis_stop(struct watcher *watcher);
+void diagnosis_follow(struct watcher *watcher); /* after each change of the link */
 
 /* The other services, and commands for those that are none. Returns 0 or a negative errno. */
 int judge_start(struct watcher *watcher);

@@ -89,8 +89,9 @@ static int fail_file(struct reach *reach, const char *key, const char *path)
 
 	if (ERR_SYSTEM_ERROR(error))
 		reason = strerror(ERR_GET_REASON(error));
-	snprintf(text, sizeof text, "%s %.100s cannot be used: %s; give a file that the broker can read", key,
-		path, reason ? reason : "it has nothing of the kind");
+	snprintf(text, sizeof text, "%s %.100s cannot be used: %s; give a file that the broker%s can read",
+		key, path, reason ? reason : "it has nothing of the kind",
+		reach->as_nobody ? " and the service bridge" : "");
 	return reach_fail(reach, -EINVAL, text);
 }
 

@@ -7,39 +7,10 @@ import time
 
 import pytest
 
-from device_kit import BUILD, LONG, SLOWER, Cloud, Device, Probe, Proxy, cloud_broker, wait_for
-from provision_kit import SOURCE
+from device_kit import LONG, SLOWER, Cloud, Probe, Proxy, cloud_broker, wait_for
+from watcher_kit import BEAT_S, GRACE_S, LOST_AFTER_S, NOTICE_S, RECONNECT_S, Bridge, Watched, wait_for_reason
 
-BEAT_S = 1  # heartbeat_s and echo_timeout_s
-RECONNECT_S = 0.5  # the longest pause of a service whose broker is back
-LOST_AFTER_S = 2 * SLOWER
-GRACE_S = 1
-NOTICE_S = (2 * BEAT_S + 0.5) * SLOWER  # an echo that was answered just before, the next one, its timeout
-SETTINGS = {"HEARTBEAT_S": BEAT_S, "ECHO_TIMEOUT_S": BEAT_S, "LOST_AFTER_S": LOST_AFTER_S, "GRACE_S": GRACE_S}
 REASON = "no sign of life since the broker's return"
-
-
-class Bridge(Probe):
-    """devbus-bridge as service of @device."""
-
-    def __init__(self, device):
-        super().__init__(device, "bridge", **{f"DEVBUS_BRIDGE_{key}": str(value) for key, value in SETTINGS.items()})
-        self.command = [BUILD / "services" / "bridge" / "devbus-bridge"]
-
-
-class Watched(Device):
-    """A device with the rights of the watcher, as its manifest has them."""
-
-    def __init__(self, folder, *options, **more):
-        manifests = folder / "manifests"
-        manifests.mkdir(parents=True)
-        (manifests / "bridge.acl").write_text((SOURCE / "services" / "bridge" / "bridge.acl").read_text())
-        super().__init__(folder, "--services-dir", manifests, *options, settings=["keepalive_s=30", f"reconnect_max_ms={int(1000 * RECONNECT_S)}"], **more)
-
-    def monitor(self):
-        caller = self.caller("monitor")
-        caller.listen("service/#")
-        return caller
 
 
 @pytest.fixture
@@ -75,13 +46,6 @@ def cloud(cloud_side):
 
 def link(caller):
     return caller.got("service/bridge/state/link")[-1].json()
-
-
-def wait_for_reason(caller, words, timeout_s):
-    began = time.monotonic()
-    wait_for(words, lambda: caller.status("bridge")["state"] == "degraded" and words in caller.status("bridge")["reason"],
-             timeout_s)
-    return time.monotonic() - began
 
 
 def ping(device, name):
