@@ -38,6 +38,14 @@ static const struct devbus_field settings_fields[] = {
 	{ 0 },
 };
 
+/* What comes behind @root; "" when that is not there: a filter that ends with /# takes the level above as well. */
+static const char *behind(const char *topic, const char *root)
+{
+	size_t size = strlen(root);
+
+	return strncmp(topic, root, size) == 0 ? topic + size : "";
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -77,7 +85,7 @@ static void on_message(struct devbus *bus, const char *topic, const void *payloa
 	struct azure *azure = userdata;
 	struct bag_address address;
 	char command[2 * BAG_LEVEL_SIZE + 16];
-	int r = retained ? -EINVAL : bag_read_address(topic + strlen(HUB "messages/devicebound/"), &address);
+	int r = retained ? -EINVAL : bag_read_address(behind(topic, HUB "messages/devicebound/"), &address);
 
 	if (r < 0) {
 		if (!azure->refused) /* an application may send a thousand of them */
@@ -126,8 +134,8 @@ static void echo(struct azure *azure, const char *service, const char *text)
 	char topic[BARRIER_SERVICE_SIZE + 32];
 
 	snprintf(topic, sizeof topic, "service/bridge/echoed/%s", service);
-	devbus_publish_raw(
-		azure->bus, topic, 1, text, strlen(text)); /* if not, the library sends its token again */
+	/* When that fails, the library sends its token again. */
+	devbus_publish_raw(azure->bus, topic, 1, text, strlen(text));
 }
 
 static void on_token(struct devbus *bus, const char *topic, const void *payload, size_t size, bool retained,
@@ -165,12 +173,9 @@ static void on_own_status(struct devbus *bus, const struct devbus_message *messa
 /* 200: here it is; 429: you ask too often. Both have read the question, and so all before it. */
 static const char *question_of_answer(const char *topic)
 {
-	static const char *const forms[] = { HUB "twin/res/200/?$rid=", HUB "twin/res/429/?$rid=" };
+	const char *question = behind(topic, HUB "twin/res/200/?$rid=");
 
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-		if (strncmp(topic, forms[i], strlen(forms[i])) == 0)
-			return topic + strlen(forms[i]);
-	return "";
+	return *question ? question : behind(topic, HUB "twin/res/429/?$rid=");
 }
 
 static void on_answer(struct devbus *bus, const char *topic, const void *payload, size_t size, bool retained,

@@ -121,16 +121,25 @@ def distinct(hub):
     return len({arrival.n for arrival in arrivals(hub)})
 
 
+def take_from_session(device):
+    """As an adapter does that is killed behind its acknowledgement: what it has got by then is nowhere any more."""
+    with device.caller("azure", clean=False) as taker:
+        wait_for("events that nobody else gets", lambda: len(taker.got("cloud/event/worker/number")) > 5 or
+                 len(device.numbers().tried) == 5 * EVENTS, 20 * SLOWER)
+
+
 def test_nothing_is_lost_with_the_adapter(hub, device):
-    """Killed again and again, with events in its hands: what it had taken is sent once more."""
-    with device, adapter(device) as first, device.worker(f"count={5 * EVENTS}", "rate=200"):
-        wait_until_open(hub)
-        first.kill()
-        for _ in range(5):
+    """What it had taken is sent once more, and no token that was under way confirms it."""
+    with device, contextlib.ExitStack() as later:
+        for turn in range(3):
             with adapter(device) as translator:
-                seen = distinct(hub)
-                wait_for("more than what may be under way without a proof", lambda s=seen: distinct(hub) > s + 60, 60 * SLOWER)
+                if turn == 0:
+                    later.enter_context(device.worker(f"count={5 * EVENTS}", "rate=200"))
+                wait_until_open(hub)
+                goal = min(distinct(hub) + 60, 5 * EVENTS)
+                wait_for("more than what may be under way without a proof", lambda g=goal: distinct(hub) >= g, 60 * SLOWER)
                 translator.kill()
+            take_from_session(device)
         assert hub.send(f"{BOUND}service=worker&command=work", '{"id":"while-away"}')
         with adapter(device):
             wait_for("the answer", lambda: "succeeded" in states(hub, "while-away"), 60 * SLOWER)
@@ -159,10 +168,11 @@ def test_hostile_properties_become_no_topic(hub, device):
         wait_until_open(hub)
         for bag in HOSTILE:
             assert hub.send(f"{BOUND}{bag}", '{"id":"hostile"}')
+        assert hub.send(BOUND[:-1], '{"id":"hostile"}')
         hub.send(f"{BOUND}service=worker&command=work", "not JSON")
         hub.send(f"{BOUND}service=worker&command=work", '{"id":"good"}')
         wait_for("the answer", lambda: "succeeded" in states(hub, "good"), 20 * SLOWER)
-        heard = [m.topic for m in monitor.messages if b"hostile" in m.payload and not m.topic.startswith("service/azure/hub/messages/devicebound/")]
+        heard = [m.topic for m in monitor.messages if b"hostile" in m.payload and not m.topic.startswith("service/azure/hub/messages/devicebound")]
         assert not heard and worker.alive()
         assert {a.event["error"]["code"] for a in arrivals(hub) if a.event.get("state") == "rejected"} == {"malformed"}
 
