@@ -23,6 +23,7 @@ struct outbox {
 	size_t limit_bytes, count, bytes[2]; /* of what is only in memory, of what is stored */
 	size_t waiting[OUTBOX_CLASSES]; /* how many of each class are in the lanes */
 	size_t in_flight; /* QoS 1, unacknowledged */
+	bool full; /* the window was, and is not yet half empty: in batches the broker wakes up less often */
 	struct list lanes[LANES];
 	struct list sent; /* in the order in which they were sent */
 	struct bridge_window window; /* of those for the cloud that are only in memory */
@@ -252,7 +253,7 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 	if (!entry)
 		return false;
 	message = &entry->queued.message;
-	if (message->qos > 0 && outbox->in_flight >= LINK_WINDOW)
+	if (message->qos > 0 && outbox->full)
 		return false;
 	r = link->functions->publish(link, message, &entry->token);
 	if (r == -EAGAIN || r == -ENOTCONN)
@@ -265,7 +266,7 @@ static bool send_one(struct outbox *outbox, struct list *lane, struct link *link
 	if (r < 0 && !entry->queued.stored)
 		count_lost(outbox, entry);
 	if (r == 0 && message->qos > 0) {
-		outbox->in_flight++;
+		outbox->full = ++outbox->in_flight >= LINK_WINDOW;
 		if (counts_for_bridge(entry))
 			bridge_window_sent(&outbox->window, entry->bytes);
 		list_append(&outbox->sent, entry);
@@ -297,7 +298,8 @@ uint64_t outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 			continue;
 		list_take(&outbox->sent, link);
 		told = entry->queued.cloud ? entry->queued.dropped : 0;
-		outbox->in_flight--;
+		if (--outbox->in_flight <= LINK_WINDOW / 2)
+			outbox->full = false;
 		if (counts_for_bridge(entry))
 			bridge_window_acknowledged(&outbox->window, entry->bytes);
 		if (reason >= REFUSED) {
@@ -353,6 +355,7 @@ void outbox_lost(struct outbox *outbox)
 	empty(outbox, &outbox->lanes[LANE_CONTROL]);
 	memset(outbox->waiting, 0, sizeof outbox->waiting);
 	outbox->in_flight = 0;
+	outbox->full = false;
 	bridge_window_lost(&outbox->window);
 	while (kept.first) {
 		struct entry *entry = list_take(&kept, &kept.first);

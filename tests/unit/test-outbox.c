@@ -162,10 +162,25 @@ START_TEST(test_window)
 		add(OUTBOX_EVENT, "e", 1);
 	ck_assert_uint_eq(strlen(sent()), LINK_WINDOW);
 	ck_assert_str_eq(sent(), "");
-	fake_link_acknowledge(&fake_link->records[3], 0);
-	ck_assert_str_eq(sent(), "e");
+	for (int i = LINK_WINDOW - 1; i > LINK_WINDOW / 2; i--)
+		fake_link_acknowledge(&fake_link->records[i], 0);
+	ck_assert_str_eq(sent(), ""); /* until it is half empty */
+	fake_link_acknowledge(&fake_link->records[0], 0);
+	ck_assert_str_eq(sent(), "eee");
 	fake_link_acknowledge_all();
-	ck_assert_str_eq(sent(), "ee");
+	add(OUTBOX_EVENT, "f", 1);
+	ck_assert_str_eq(sent(), "f");
+}
+END_TEST
+
+/* What is sent again after a loss finds it empty. */
+START_TEST(test_window_after_a_loss)
+{
+	for (int i = 0; i < LINK_WINDOW + 1; i++)
+		add(OUTBOX_EVENT, "e", 1);
+	ck_assert_uint_eq(strlen(sent()), LINK_WINDOW);
+	outbox_lost(outbox);
+	ck_assert_uint_eq(strlen(sent()), LINK_WINDOW);
 }
 END_TEST
 
@@ -334,6 +349,7 @@ int main(void)
 	tcase_add_test(all, test_all_of_a_message_is_copied);
 	tcase_add_test(all, test_control_goes_first_and_order_is_kept);
 	tcase_add_test(all, test_window);
+	tcase_add_test(all, test_window_after_a_loss);
 	tcase_add_loop_test(all, test_link_that_takes_nothing, 0, LENGTH(holds));
 	tcase_add_test(all, test_message_that_the_link_refuses);
 	tcase_add_test(all, test_refused_by_the_broker);
