@@ -157,9 +157,10 @@ static void pump_all(struct pump *pump)
 	while (more && --budget > 0 && may_use(pump)) {
 		bool queued = !paho_drained(pump->paho);
 
-		any |= paho_receive(pump->paho, deliver, pump);
-		any |= deliver_acknowledgements(pump);
-		more = any && queued;
+		more = paho_receive(pump->paho, deliver, pump);
+		more |= deliver_acknowledgements(pump);
+		any |= more;
+		more &= queued;
 	}
 	if (!may_use(pump))
 		return;
