@@ -10,6 +10,7 @@ dist_doc_DATA += \
 	%D%/cross-compiling.md \
 	%D%/dependencies.md \
 	%D%/firmware.md \
+	%D%/performance.md \
 	%D%/protocol.md \
 	%D%/rights.md \
 	%D%/sensors.md \
@@ -18,6 +19,18 @@ dist_man_MANS += %D%/man/devbus.conf.5 %D%/man/devbus.7
 
 docdesigndir = $(docdir)/design
 dist_docdesign_DATA = %D%/design/link.md
+
+docperformancedir = $(docdir)/performance
+dist_docperformance_DATA = \
+	%D%/performance/figures.csv \
+	%D%/performance/figures.md \
+	%D%/performance/chatter.svg \
+	%D%/performance/durable.svg \
+	%D%/performance/echo.svg \
+	%D%/performance/events.svg \
+	%D%/performance/fan-out.svg \
+	%D%/performance/reconnect.svg \
+	%D%/performance/subscriptions.svg
 
 docexamplesdir = $(docdir)/examples
 dist_docexamples_DATA = %D%/examples/fand.c %D%/examples/fand-config.c

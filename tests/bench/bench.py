@@ -17,10 +17,10 @@ import bench_traffic
 from bench_kit import BenchDevice, Table, machine
 
 FULL = {"rounds": 5, "echoes": 2000, "chatters": (0, 1, 10, 100), "crowds": (0, 198), "events": 10000, "writes": 200,
-        "reaches": (1, 10, 50, 200), "deliveries": 20000, "subscriptions": (1, 100, 1000, 10000), "commands": 50, "returners": (1, 10, 100),
+        "reaches": (1, 10, 50, 200), "deliveries": 20000, "subscriptions": (1, 100, 1000, 10000), "commands": 50, "starts": 20, "returners": (1, 10, 100),
         "idle_s": 10, "settle_s": 10}
 QUICK = {"rounds": 2, "echoes": 500, "chatters": (0, 10), "crowds": (0,), "events": 4000, "writes": 50,
-         "reaches": (1, 10), "deliveries": 4000, "subscriptions": (1, 1000), "commands": 10, "returners": (1, 10), "idle_s": 2, "settle_s": 2}
+         "reaches": (1, 10), "deliveries": 4000, "subscriptions": (1, 1000), "commands": 10, "starts": 4, "returners": (1, 10), "idle_s": 2, "settle_s": 2}
 
 CASES = {
     "echo": bench_traffic.echo,

@@ -41,8 +41,8 @@ def write(bench, folder):
     folder.mkdir(parents=True, exist_ok=True)
     bench.table.write(folder / "figures.csv")
     pictures = [draw(bench.table, folder, *picture) for picture in PICTURES if any(row[0] == picture[0] for row in bench.table.rows)]
-    lines = [f"Machine: {machine()}.", "", *ratios(bench.table), *(line for name in cases(bench.table) for line in one_case(bench.table, name))]
-    lines += [f"![{title}](performance/{name})" for name, title in pictures]
+    lines = ["# Figures of one run of `make bench`", "", f"Machine: {machine()}.", "", *ratios(bench.table), *(line for name in cases(bench.table) for line in one_case(bench.table, name))]
+    lines += [f"![{title}]({name})" for name, title in pictures]
     (folder / "figures.md").write_text("\n".join(lines) + "\n")
     return lines
 

@@ -70,7 +70,7 @@ def start(bench):
     device = bench.device
     with device.caller("monitor") as watcher:
         watcher.listen("service/bench-a/status")
-        for turn in range(4 * bench.rounds):
+        for turn in range(bench.starts):
             for contender, program, mqtt in STARTS:
                 if not is_built(program):
                     continue
