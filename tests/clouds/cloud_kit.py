@@ -235,7 +235,7 @@ class BridgedDevice:
         self.folder, self.broker, self.options = Path(folder), broker, [*options, "--set", f"confirm={confirm}"]
         self.device = self.link = self.worker = None
         self._link_port = free_port()
-        listens_at = listens_at or broker
+        self.listens_at = listens_at = listens_at or broker
         self.cloud = (Acknowledging if confirm == "ack" else Cloud)(listens_at.port, PREFIX, listens_at.log_in, listens_at.session)
         self._stack = contextlib.ExitStack()
         self._numbers = 0
@@ -274,8 +274,8 @@ class BridgedDevice:
 
     def __exit__(self, failure, *_):
         if failure:
-            for log in (self.broker.log(), self.device.log(), self.worker.log()):
-                print("---", *log.splitlines()[-15:], sep="\n", file=sys.stderr)
+            for place in {self.broker: 1, self.listens_at: 1, self.device: 1, self.worker: 1}:
+                print("---", *place.log().splitlines()[-15:], sep="\n", file=sys.stderr)
         self._stack.close()
 
     # --- commands
@@ -307,9 +307,9 @@ class BridgedDevice:
         self._confirmed_before = self._log().confirmations
         self.start_worker(f"count={self._numbers}", *options)
 
-    def wait_for_tried(self, share):
-        """Until that @share of the numbers now being published has been."""
-        goal = self._numbers - share
+    def wait_for_tried(self, left):
+        """Until only @left of the numbers are still to be published."""
+        goal = self._numbers - left
         wait_for(f"{goal} numbers", lambda: len(self._log().tried) >= goal, 30 * SLOWER)
 
     def wait_for_confirmation(self, timeout_s=60 * SLOWER):

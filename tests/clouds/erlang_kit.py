@@ -84,10 +84,18 @@ modules:
         users = "".join(f'ejabberd_auth:try_register(<<"{name}">>, <<"{self.HOST}">>, <<"{PASSWORD}">>), '
                         for name in (DEVICE, APPLICATION))
         if self.partner:
-            users = f"ok = ejabberd_cluster:join('{self.partner}'), "
+            users = f"ok = ejabberd_cluster:join('{self.partner}'), "  # which starts it anew
         network = ["-sname", self.node, "-setcookie", "clouds", "-start_epmd", "false"] if self.node else []
         return ["erl", "-noinput", *network, "+P", 250000, "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
-                "-mnesia", "dir", f'"{self.folder}/database"', "-s", "ejabberd", "-eval", f"{users}ok."]
+                "-mnesia", "dir", f'"{self.folder}/database"', "-s", "ejabberd", "-eval", f'{users}ok = file:write_file("{self.folder}/ready", <<>>).']
+
+    def start(self):
+        """Until its users are there, and it has joined."""
+        (self.folder / "ready").unlink(missing_ok=True)
+        super().start()
+
+    def is_open(self):
+        return super().is_open() and (self.folder / "ready").exists()
 
     def user(self, name):
         return f"{name}@{self.HOST}"

@@ -11,10 +11,11 @@ import pytest
 
 from cloud_kit import Authority, BridgedDevice
 from erlang_kit import Ejabberd, PortMapper
-from fault_kit import how_many, measured, record
+from fault_kit import measured, only_long, record
 
 BACK_S = 30
-TRIES = how_many(1, 5)
+KEEPALIVE = ["--keepalive", "10"]  # a connection on which nothing comes back is given up within two of them
+TRIES, EVENTS, RATE = 5, 10000, 300
 
 
 class Cluster:
@@ -48,20 +49,21 @@ def folder():
     shutil.rmtree(path)
 
 
+@only_long
 @pytest.mark.skipif(Ejabberd.missing() is not None, reason=Ejabberd.missing() or "")
 @pytest.mark.parametrize("number", range(TRIES))
 def test_node_is_killed_under_load(folder, number):
     """The application is at the other node, and the device finds it. The application acknowledges: an echo says that the node has the
     event, and what it has not passed on dies with it."""
-    count, rate = how_many(5000, 10000), 300
     with Cluster(folder) as cluster:
         first, second = cluster.nodes
-        with BridgedDevice(folder / "it", first, "--cloud", f"127.0.0.1:{second.port}", listens_at=second, confirm="ack") as it:
-            it.publish_events(count, f"rate={rate}")
-            it.wait_for_tried(count - 3 * rate)
+        with BridgedDevice(folder / "it", first, "--cloud", f"127.0.0.1:{second.port}", *KEEPALIVE, listens_at=second, confirm="ack") as it:
+            it.publish_events(EVENTS, f"rate={RATE}")
+            it.wait_for_tried(left=EVENTS - 3 * RATE)
             first.kill()
+            it.link.end()  # its port refuses, as that of a killed process does
             killed, mark = time.monotonic(), it.cloud.mark()
-            assert it.cloud.wait_for(lambda m: m.topic == "cloud/event/worker/number" and m.event()["n"] > 4 * rate, BACK_S, mark)
+            assert it.cloud.wait_for(lambda m: m.topic == "cloud/event/worker/number" and m.event()["n"] > 4 * RATE, BACK_S, mark)
             back_s = round(time.monotonic() - killed, 1)
             it.wait_for_confirmation()
             balance = it.balance()

@@ -46,6 +46,9 @@ class Link:
             self.refusing = self.swallowing = False
 
     def end(self):
+        """Fine at any time."""
+        if not self._open:
+            return
         self._open = False
         self._wake.send(b"x")
         self._thread.join(10)
