@@ -7,6 +7,7 @@ dist_doc_DATA += \
 	%D%/api-promise.md \
 	%D%/architecture.md \
 	%D%/broker.md \
+	%D%/clouds.md \
 	%D%/cross-compiling.md \
 	%D%/dependencies.md \
 	%D%/firmware.md \
