@@ -37,11 +37,12 @@ class Cloud:
         self._log_in(client)
         client.max_inflight_messages_set(0)
         client.on_message = self._on_message
+        # At each connection: Paho makes a lost one again, and the broker may have forgotten it.
+        client.on_connect = lambda *_: client.subscribe(f"{self.prefix}/event/#", 1 if self._session else 0)
         client.on_subscribe = lambda *_: ready.set()
         client.on_disconnect = lambda *_: self._lost.set()
         self._lost.clear()
         client.connect("127.0.0.1", self.port, keepalive=60)
-        client.subscribe(f"{self.prefix}/event/#", 1 if self._session else 0)
         client.loop_start()
         assert ready.wait(10), "the cloud's broker does not answer"
         self._client = client
