@@ -216,6 +216,7 @@ integration_tests = \
 	%D%/integration/test_first_boot.py \
 	%D%/integration/test_intruder.py \
 	%D%/integration/test_mistakes.py \
+	%D%/integration/test_presence.py \
 	%D%/integration/test_provision.py \
 	%D%/integration/test_provision_changes.py \
 	%D%/integration/test_provision_clouds.py \

@@ -169,6 +169,7 @@ put_all()
 	put mosquitto.d/bridge.conf 600 "$broker_owner"
 	render_cloud_conf >"$stage/cloud.conf"
 	put cloud.conf 644
+	[ ! -f "$stage/mosquitto.d/presence.conf" ] || put mosquitto.d/presence.conf 600 "$broker_owner"
 	put acl 600 "$broker_owner"
 	for user in $users; do
 		put "secrets/$user" 600
@@ -205,7 +206,7 @@ guard() # FILE MODE OWNER
 
 drop_strangers() # who is no user any more keeps no secret
 {
-	for name in cloud.pem firewall.nft firewall.ufw; do
+	for name in cloud.pem mosquitto.d/presence.conf firewall.nft firewall.ufw; do
 		[ -f "$stage/$name" ] || [ ! -f "$output/$name" ] || drop "$name"
 	done
 	for path in "$output"/secrets/* "$output"/devbus.d/*.conf; do
@@ -219,7 +220,7 @@ drop_strangers() # who is no user any more keeps no secret
 drop() # FILE [USER]
 {
 	case $1:$(own_sections "$1") in
-	cloud.pem:* | firewall.*:* | secrets/*:* | devbus.d/*:"[${2-}]")
+	cloud.pem:* | mosquitto.d/presence.conf:* | firewall.*:* | secrets/*:* | devbus.d/*:"[${2-}]")
 		rm -f "$output/$1"
 		echo "$1"
 		;;
@@ -235,6 +236,7 @@ passwd|try-reload-or-restart devbus-broker
 mosquitto.conf|try-restart devbus-broker
 cloud.pem|try-restart devbus-broker
 mosquitto.d/bridge.conf|try-restart devbus-broker
+mosquitto.d/presence.conf|try-restart devbus-broker
 firewall.nft|try-reload-or-restart nftables'
 
 list_effects() # fills $effects with lines of "VERB UNIT"; a broker that is started again reads all its files

@@ -30,6 +30,7 @@ topic_bytes|number 1 65535
 inflight_messages|number 1 65535
 confirm|word echo ack time
 adapter|text
+presence|word optional refused
 bridge|text
 topic|text
 cannot|text'
@@ -127,6 +128,9 @@ derive_cloud()
 	echo_topic=${prefix:+$prefix/echo}
 	echo_topic=${echo_topic:-devbus-echo/$opt_device_id}
 	cloud_client_id=$(expand_names "$kind_client_id")
+	presence_id=$cloud_client_id-presence
+	presence_topic=${prefix:+$prefix/presence}
+	presence_topic=${presence_topic:-devbus-presence/$opt_device_id}
 	cloud_user=$(expand_names "${opt_cloud_user:-$kind_user_name}")
 	cloud_alpn=$opt_cloud_alpn alpn_port=
 	if [ -z "$cloud_alpn" ] && [ -n "$kind_alpn" ] && uses_port "${kind_alpn%% *}"; then
@@ -156,6 +160,7 @@ check_cloud()
 	check_cloud_proofs
 	check_cloud_topics
 	check_cloud_bounds
+	[ -z "$opt_presence" ] || check_cloud_presence
 }
 
 check_cloud_addresses()
@@ -222,6 +227,13 @@ check_cloud_topics()
 	[ $bytes -le "${kind_topic_bytes:-65535}" ] ||
 		refuse "--cloud-prefix $opt_cloud_prefix" \
 			"topics at $kind_title have at most $kind_topic_bytes bytes, and up to 138 follow the prefix; give a shorter one"
+}
+
+check_cloud_presence()
+{
+	[ "$kind_presence" != refused ] || refuse --presence "$kind_title does not take it; leave it out"
+	[ -z "$kind_client_id_bytes" ] || [ ${#presence_id} -le "$kind_client_id_bytes" ] ||
+		refuse --presence "its client id $presence_id is longer than the $kind_client_id_bytes bytes that $kind_title takes; give a shorter --device-id"
 }
 
 check_cloud_bounds()

@@ -41,6 +41,7 @@ flags='check|let a broker read the new files before they are put in place
 test|connect to the cloud with the new files before they are put in place
 sessions|let the broker keep commands for services that have never run
 apply|let systemd reload or restart what has to be, and nothing else
+presence|let the cloud know, by a will, whether the device is there
 roll-back|put back the files that were in place before the last change'
 
 # Those of libdevbus that do not follow from an option: devbus.conf(5)
@@ -137,7 +138,7 @@ read_options() # FILE
 	while IFS= read -r line || [ -n "$line" ]; do
 		case $line in
 		'' | '#'*) ;;
-		check | test | sessions | apply) store_flag "$line" ;;
+		check | test | sessions | apply | presence) store_flag "$line" ;;
 		options*) refuse "--options $1" "names a further file; give each file as an option of its own" ;;
 		[a-z]*' '*) store "${line%% *}" "${line#* }" ;;
 		*) refuse "--options $1: $line" "is no line NAME VALUE, such as device-id x7" ;;
@@ -155,7 +156,7 @@ parse() # ARGUMENTS
 			argument=${1#--}
 			store "${argument%%=*}" "${argument#*=}"
 			;;
-		--check | --test | --sessions | --apply | --roll-back) store_flag "${1#--}" ;;
+		--check | --test | --sessions | --apply | --presence | --roll-back) store_flag "${1#--}" ;;
 		--?*)
 			find_row "$options" "${1#--}" || refuse "$1" "unknown option; see --help"
 			[ $# -ge 2 ] || refuse "$1" "needs a value"

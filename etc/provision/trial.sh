@@ -45,6 +45,7 @@ render_trial() # PORT
 		[ -z "$staged" ] || plugin= # it is a path of the device
 		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
 		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
+		[ -z "$opt_presence" ] || render_presence_conf >"$stage/trial/mosquitto.d/presence.conf"
 	)
 }
 

@@ -41,6 +41,16 @@ def bridge_of(folder, kind, *options, **more):
     return settings(folder / "mosquitto.d" / "bridge.conf")
 
 
+def test_presence_is_refused_where_it_cannot_be(tmp_path):
+    done = run_kind(tmp_path, "azure", *NEEDS["azure"], "--presence")
+    assert done.returncode == 2 and done.stderr.startswith("devbus-provision: --presence: Azure IoT Hub")
+    (tmp_path / "own.cloud").write_text("title Ours\nclient_id_bytes 10\n")
+    done = run_kind(tmp_path, tmp_path / "own.cloud", "--presence")
+    assert done.returncode == 2 and "10 bytes that Ours takes" in done.stderr
+    assert bridge_of(tmp_path, "aws", "--presence")["remote_clientid"] == "x7"
+    assert settings(tmp_path / "mosquitto.d" / "presence.conf")["bridge_certfile"] == str(tmp_path / "cloud.pem")
+
+
 def test_every_cloud_of_the_project_is_there():
     assert set(KINDS) == {"aedes", "aws", "azure", "ejabberd", "emqx", "generic", "hivemq", "mosquitto", "rabbitmq", "vernemq"}
     listed = re.search(r"Kinds of clouds: (.*)\.", run_provision("--help").stdout).group(1)
