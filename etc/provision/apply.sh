@@ -21,6 +21,18 @@ find_broker()
 	! find_row "$broken_brokers" "$broker_version" || warn "mosquitto $broker_version $row; take a newer one"
 	is_number "${broker_version%%.*}" 2 99 ||
 		fail "mosquitto is of version ${broker_version:-unknown}; install 2.0 or newer"
+	warn_of_names
+}
+
+# Its one thread then waits for the name server, as long as that is silent.
+warn_of_names()
+{
+	case $cloud_addresses in
+	*[!0-9.:"$newline"]*) ;;
+	*) return 0 ;;
+	esac
+	[ -n "$staged" ] || grep -q getaddrinfo_a "$(command -v mosquitto)" ||
+		warn "this mosquitto was built without WITH_ADNS: the device stands still while the name of the cloud cannot be looked up; see broker.md"
 }
 
 find_plugin() # the one that is given or installed beside this program; from an image's place nobody can tell

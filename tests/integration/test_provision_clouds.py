@@ -2,7 +2,9 @@
 """What devbus-provision makes of each kind of cloud: the bridge that results, what is refused before a device is sent out,
 and that the installed Mosquitto starts with all of it. No cloud is needed."""
 import getpass
+import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -49,6 +51,15 @@ def test_presence_is_refused_where_it_cannot_be(tmp_path):
     assert done.returncode == 2 and "10 bytes that Ours takes" in done.stderr
     assert bridge_of(tmp_path, "aws", "--presence")["remote_clientid"] == "x7"
     assert settings(tmp_path / "mosquitto.d" / "presence.conf")["bridge_certfile"] == str(tmp_path / "cloud.pem")
+
+
+@pytest.mark.parametrize("host, warned", [("cloud.example.com", True), ("192.0.2.7", False)])
+def test_broker_that_waits_for_names_is_warned_of(tmp_path, host, warned):
+    """A script has no getaddrinfo_a in it, like a Mosquitto that looks names up within its thread."""
+    env = fake_program(tmp_path / "bin", "mosquitto", f"exec {shutil.which('mosquitto', path=os.environ['PATH'] + ':/usr/sbin')} \"$@\"\n")
+    for environment, expected in ((env, warned), (None, False)):
+        done = run_kind(tmp_path / "etc", "generic", "--cloud", f"{host}:1883", env=environment)
+        assert done.returncode == 0 and ("WITH_ADNS" in done.stderr) == expected
 
 
 def test_every_cloud_of_the_project_is_there():
