@@ -226,6 +226,7 @@ integration_tests = \
 	%D%/integration/test_sessions.py \
 	%D%/integration/test_settings.py \
 	%D%/integration/test_status.py \
+	%D%/integration/test_tunnel.py \
 	%D%/integration/test_units.py
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \

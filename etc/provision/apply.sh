@@ -127,16 +127,28 @@ make_folder() # PATH MODE: one that is there stays as it is
 	[ -d "$1" ] || mkdir -m "$2" "$1"
 }
 
-stage_secret() # USER: the one it has, else a new one of 192 bits
+stage_secret() # USER: the one it has, else a new one
 {
 	if [ -s "$output/secrets/$1" ]; then
 		cat "$output/secrets/$1" >"$stage/secrets/$1"
 	else
-		{ od -An -N24 -tx1 /dev/urandom | tr -d ' \n' && echo; } >"$stage/secrets/$1"
+		new_secret >"$stage/secrets/$1"
 	fi
 	if [ "$(wc -l <"$stage/secrets/$1")" -ne 1 ] || ! grep -qx '[A-Za-z0-9._~+/=@-]*' "$stage/secrets/$1"; then
 		fail "$output/secrets/$1 is not one line of A-Z a-z 0-9 . _ ~ + / = @ -; mend it, or remove it for a new one"
 	fi
+}
+
+new_secret() # 192 bits
+{
+	od -An -N24 -tx1 /dev/urandom | tr -d ' \n' && echo
+}
+
+choose_tunnel_secret() # the one in place, else a new one
+{
+	tunnel_secret=
+	[ ! -f "$output/cloud.conf" ] || tunnel_secret=$(sed -n 's/^local_password //p' "$output/cloud.conf")
+	[ -n "$tunnel_secret" ] || tunnel_secret=$(new_secret)
 }
 
 stage_passwd() # a hash has a salt, so the file stays as it is while the digest of users and secrets is the same
@@ -175,12 +187,11 @@ stage_certificate()
 put_all()
 {
 	put mosquitto.conf 644
-	[ ! -f "$stage/cloud.pem" ] || put cloud.pem 600 "$broker_owner"
+	[ ! -f "$stage/cloud.pem" ] || put cloud.pem 600
 	[ ! -f "$stage/firewall.nft" ] || put firewall.nft 644
 	[ ! -f "$stage/firewall.ufw" ] || put firewall.ufw 644
+	put cloud.conf 600
 	put mosquitto.d/bridge.conf 600 "$broker_owner"
-	render_cloud_conf >"$stage/cloud.conf"
-	put cloud.conf 644
 	[ ! -f "$stage/mosquitto.d/presence.conf" ] || put mosquitto.d/presence.conf 600 "$broker_owner"
 	put acl 600 "$broker_owner"
 	for user in $users; do
@@ -246,7 +257,8 @@ drop() # FILE [USER]
 unit_effects='acl|try-reload-or-restart devbus-broker
 passwd|try-reload-or-restart devbus-broker
 mosquitto.conf|try-restart devbus-broker
-cloud.pem|try-restart devbus-broker
+cloud.pem|try-restart devbus-bridge
+cloud.conf|try-restart devbus-bridge
 mosquitto.d/bridge.conf|try-restart devbus-broker
 mosquitto.d/presence.conf|try-restart devbus-broker
 firewall.nft|try-reload-or-restart nftables'

@@ -5,7 +5,7 @@
 # cloud that took the device (--test). When a proven set is replaced it is kept in last-good, unless what is kept there has the
 # better proof. What was rolled back is not put in place again by the next boot with the same options.
 
-set_files='mosquitto.conf cloud.pem mosquitto.d/bridge.conf mosquitto.d/presence.conf acl passwd devbus.conf firewall.nft firewall.ufw'
+set_files='mosquitto.conf cloud.pem cloud.conf mosquitto.d/bridge.conf mosquitto.d/presence.conf acl passwd devbus.conf firewall.nft firewall.ufw'
 
 proof_number() # FILE
 {
@@ -18,7 +18,7 @@ proof_number() # FILE
 
 digest_of_set() # FOLDER: of what is generated; sections are not
 {
-	for file in mosquitto.conf cloud.pem mosquitto.d/bridge.conf mosquitto.d/presence.conf acl devbus.conf; do
+	for file in mosquitto.conf cloud.pem cloud.conf mosquitto.d/bridge.conf mosquitto.d/presence.conf acl devbus.conf; do
 		[ ! -f "$1/$file" ] || { echo "$file" && generated_part "$1/$file"; }
 	done | sha256sum | sed 's/ .*//'
 }

@@ -16,6 +16,7 @@ port|number 1 65535|1883|N|loopback port of the services: client id = user name
 caller-port|number 1 65535|1885|N|loopback port of callers and monitors: any client id
 monitor-listen|listen||ADDRESS:PORT|where the user monitor may come in from other machines, in clear; development only
 broker-plugin|file||FILE|devbus-admission.so, which keeps client ids apart [the one that is installed beside this program]
+tunnel-port|number 1 65535|1886|N|loopback port of the service bridge, for a cloud with TLS
 cloud-kind|kind|generic|NAME|what the cloud broker is, see below; or the path of a file that says so
 cloud|addresses|127.0.0.1:1884|HOST[:PORT]|the cloud broker; may be repeated: the others are for when it fails
 cloud-prefix|prefix||PREFIX|topics at the cloud begin with PREFIX; %d in it is the device id
@@ -394,6 +395,10 @@ check_relations()
 	require_other cloud-password-file cloud-user
 	[ "$opt_port" != "$opt_caller_port" ] ||
 		refuse "--caller-port $opt_caller_port" "is the port of the services; give another"
+	case $opt_tunnel_port in
+	"$opt_port" | "$opt_caller_port")
+		refuse "--tunnel-port $opt_tunnel_port" "is a port of the broker; give another" ;;
+	esac
 	while IFS= read -r address; do
 		case ${address##*:} in
 		"$opt_port" | "$opt_caller_port")

@@ -41,7 +41,7 @@ render_trial() # PORT
 {
 	(
 		config_dir=$stage/trial data_dir=$stage/trial/data opt_user_of_broker=$(id -un)
-		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9 opt_monitor_listen=
+		opt_port=$1 opt_caller_port=$(($1 + 1)) cloud_addresses=127.0.0.1:9 opt_tunnel_port=9 opt_monitor_listen=
 		[ -z "$staged" ] || plugin= # it is a path of the device
 		render_mosquitto_conf >"$stage/trial/mosquitto.conf"
 		render_bridge_conf >"$stage/trial/mosquitto.d/bridge.conf"
@@ -84,10 +84,8 @@ find_cloud_test()
 
 try_cloud() # with the bridge's own file, so that what is tried is what will be used
 {
-	mkdir "$stage/test"
-	(config_dir=$stage && render_bridge_conf >"$stage/test/bridge.conf")
 	as_device=
 	[ "$kind_test_as" = test ] || as_device=--as-device
-	"$cloud_test" $as_device "$stage/test/bridge.conf" >&2 || fail "the cloud does not take this; all files stay as they are"
+	"$cloud_test" $as_device "$stage/cloud.conf" >&2 || fail "the cloud does not take this; all files stay as they are"
 	proof=cloud
 }

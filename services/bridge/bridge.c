@@ -4,6 +4,7 @@
 #include "watcher.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -13,6 +14,17 @@ int64_t watcher_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void find_cloud_conf(struct watcher *watcher)
+{
+	const char *folder = getenv("DEVBUS_CONFIG_DIR"), *name = watcher->settings.cloud_conf;
+
+	if (name[0] == '/')
+		snprintf(watcher->cloud_conf, sizeof watcher->cloud_conf, "%s", name);
+	else
+		snprintf(watcher->cloud_conf, sizeof watcher->cloud_conf, "%s/%s",
+			folder ? folder : DEVBUS_CONFIG_DIR_DEFAULT, name);
 }
 
 int bridge_start(struct devbus *bus, void **ret_service)
@@ -28,6 +40,9 @@ int bridge_start(struct devbus *bus, void **ret_service)
 	r = devbus_settings(bus, bridge_settings_fields, &watcher->settings);
 	if (r == 0)
 		r = devbus_serve(bus, none, watcher);
+	find_cloud_conf(watcher);
+	if (r == 0)
+		r = tunnel_start(watcher);
 	if (r == 0)
 		r = diagnosis_start(watcher);
 	if (r == 0)
@@ -43,5 +58,6 @@ void bridge_stop(void *service)
 		return;
 	judge_stop(watcher);
 	diagnosis_stop(watcher);
+	tunnel_stop(watcher);
 	free(watcher);
 }

@@ -89,6 +89,16 @@ bool cause_logged(struct cause *cause, const char *line, size_t size)
 	return true;
 }
 
+/* ---- the tunnel */
+
+bool cause_met(struct cause *cause, const char *trouble)
+{
+	if (!strcmp(cause->met, trouble))
+		return false;
+	snprintf(cause->met, sizeof cause->met, "%s", trouble);
+	return true;
+}
+
 /* ---- the sentence */
 
 static const char *explain_open(const struct cause *cause, bool connected)
@@ -110,8 +120,8 @@ bool cause_tell(const struct cause *cause, bool connected, char text[CAUSE_TEXT_
 {
 	const char *sentence;
 
-	if (cause->look.result == CAUSE_CLOSED) {
-		memcpy(text, cause->look.text, CAUSE_TEXT_SIZE);
+	if (cause->met[0] || cause->look.result == CAUSE_CLOSED) {
+		memcpy(text, cause->met[0] ? cause->met : cause->look.text, CAUSE_TEXT_SIZE);
 		return true;
 	}
 	sentence = cause->look.result == CAUSE_OPEN ? explain_open(cause, connected) : cause->logged;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * Why the way to the cloud is closed, from two witnesses: a look at the name, TCP and TLS, which has no secret and so goes no further,
+ * Why the way to the cloud is closed. The tunnel knows. Without one there are two witnesses: a look at the name, TCP and TLS, which has no secret and so goes no further,
  * and what Mosquitto writes into its log when the cloud has answered its bridge. Pure, but for the look itself.
  */
 #ifndef BRIDGE_CAUSE_H
@@ -27,6 +27,7 @@ struct cause_look {
 
 struct cause {
 	struct cause_look look;
+	char met[CAUSE_TEXT_SIZE]; /* by the bridge itself, in the tunnel; "": nothing */
 	const char *logged; /* a sentence; NULL: nothing that is known */
 	unsigned looks; /* since the way was closed */
 };
@@ -41,6 +42,9 @@ void cause_looked(struct cause *cause, const struct cause_look *look);
 
 /* A line of Mosquitto's errors, as it is on $SYS/broker/log/E. Whether it tells something new. */
 bool cause_logged(struct cause *cause, const char *line, size_t size);
+
+/* What the tunnel has met. Whether that is new. */
+bool cause_met(struct cause *cause, const char *trouble);
 
 /* @connected: by Mosquitto's word. Writes the sentence to @text; false: there is none yet. */
 bool cause_tell(const struct cause *cause, bool connected, char text[CAUSE_TEXT_SIZE]);

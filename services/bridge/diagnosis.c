@@ -3,9 +3,7 @@
 #include "watcher.h"
 
 #include <devbus/worker.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Static, because a look that waits for a name server may outlive the service. */
@@ -59,13 +57,23 @@ static void on_looked(struct devbus *bus, void *unused, void *userdata)
 
 void diagnosis_follow(struct watcher *watcher)
 {
-	if (!is_closed(watcher)) {
+	if (watcher->heartbeat.link == HEARTBEAT_UP) {
 		devbus_timer_stop(watcher->look);
 		watcher->look = NULL;
 		cause_forget(&watcher->cause);
-	} else if (!watcher->look && !devbus_worker_busy(watcher->looker)) {
+	} else if (is_closed(watcher) && !watcher->tunnel && !watcher->look &&
+		   !devbus_worker_busy(watcher->looker)) {
 		look(watcher->bus, watcher);
 	}
+}
+
+void diagnosis_met(struct watcher *watcher, const char *trouble)
+{
+	bool news = cause_met(&watcher->cause, trouble);
+
+	devbus_log(news ? DEVBUS_LOG_WARNING : DEVBUS_LOG_DEBUG, "%s", trouble);
+	if (news && watcher->heartbeat.link != HEARTBEAT_UP)
+		beat_tell(watcher);
 }
 
 static void on_error(struct devbus *bus, const char *topic, const void *payload, size_t size, bool retained,
@@ -80,23 +88,12 @@ static void on_error(struct devbus *bus, const char *topic, const void *payload,
 		beat_tell(watcher);
 }
 
-static void find_path(const char *name)
-{
-	const char *folder = getenv("DEVBUS_CONFIG_DIR");
-
-	if (name[0] == '/')
-		snprintf(work.path, sizeof work.path, "%s", name);
-	else
-		snprintf(work.path, sizeof work.path, "%s/%s", folder ? folder : DEVBUS_CONFIG_DIR_DEFAULT,
-			name);
-}
-
 int diagnosis_start(struct watcher *watcher)
 {
 	static const struct devbus_worker_functions functions = { .run = run, .done = on_looked };
 	int r;
 
-	find_path(watcher->settings.cloud_conf);
+	snprintf(work.path, sizeof work.path, "%s", watcher->cloud_conf);
 	r = devbus_worker_new(watcher->bus, &functions, watcher, &watcher->looker);
 	if (r == 0)
 		r = devbus_subscribe_raw(watcher->bus, "$SYS/broker/log/E", on_error, watcher);

@@ -8,11 +8,15 @@
 #include "roster.h"
 #include "stray.h"
 
+#include <limits.h>
+
 struct question;
+struct tunnel;
 
 struct watcher {
 	struct devbus *bus;
 	struct bridge_settings settings;
+	char cloud_conf[PATH_MAX];
 
 	struct heartbeat heartbeat;
 	bool asking; /* an echo is under way */
@@ -21,6 +25,7 @@ struct watcher {
 	struct cause cause;
 	struct devbus_worker *looker; /* looks at the way while it is closed */
 	struct devbus_timer *look; /* the next one */
+	struct tunnel *tunnel; /* NULL: the broker goes to the cloud by itself */
 
 	struct roster roster;
 	struct stray_queue strays;
@@ -41,6 +46,12 @@ void beat_tell(struct watcher *watcher); /* publishes how the link is, and why *
 int diagnosis_start(struct watcher *watcher);
 void diagnosis_stop(struct watcher *watcher);
 void diagnosis_follow(struct watcher *watcher); /* after each change of the link */
+/* What the tunnel has met, for the log and the status. */
+void diagnosis_met(struct watcher *watcher, const char *trouble);
+
+/* The way of the bridge, where it needs TLS. Returns 0 or a negative errno, and the log says why. */
+int tunnel_start(struct watcher *watcher);
+void tunnel_stop(struct watcher *watcher);
 
 /* The other services, and commands for those that are none. Returns 0 or a negative errno. */
 int judge_start(struct watcher *watcher);

@@ -172,6 +172,8 @@ static const struct option {
 	TEXT("bridge_certfile", certfile),
 	TEXT("bridge_keyfile", keyfile),
 	TEXT("bridge_alpn", alpn),
+	TEXT("listener", listener),
+	TEXT("local_password", local_password),
 	TEXT("bridge_protocol_version", version),
 	FLAG("bridge_insecure", insecure),
 	FLAG("try_private", private_bit),
@@ -281,6 +283,33 @@ bool bridge_conf_has_tls(const struct bridge_conf *conf)
 	return conf->cafile[0] || conf->capath[0];
 }
 
+/* ---- the file */
+
+/* So that the folder can be moved, as systemd does with credentials. */
+static int put_folder_before(const char *path, char *file)
+{
+	const char *slash = strrchr(path, '/');
+	char name[BRIDGE_CONF_TEXT_SIZE];
+
+	if (!slash || file[0] == '\0' || file[0] == '/')
+		return 0;
+	memcpy(name, file, sizeof name);
+	return snprintf(file, BRIDGE_CONF_TEXT_SIZE, "%.*s/%s", (int)(slash - path), path, name) <
+			       BRIDGE_CONF_TEXT_SIZE
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+static int complete_files(const char *path, struct bridge_conf *conf)
+{
+	char *const files[] = { conf->cafile, conf->capath, conf->certfile, conf->keyfile };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof files / sizeof *files; i++)
+		r = put_folder_before(path, files[i]);
+	return r;
+}
+
 int bridge_conf_read(
 	const char *path, struct bridge_conf *ret_conf, char ret_trouble[BRIDGE_CONF_TROUBLE_SIZE])
 {
@@ -298,6 +327,8 @@ int bridge_conf_read(
 			r = -EFBIG;
 		else
 			r = bridge_conf_parse(text, size, ret_conf, trouble);
+		if (r == 0)
+			r = complete_files(path, ret_conf);
 		fclose(file);
 		explicit_bzero(text, BRIDGE_CONF_LIMIT_BYTES);
 	}

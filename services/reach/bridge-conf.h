@@ -41,6 +41,8 @@ struct bridge_conf {
 	char certfile[BRIDGE_CONF_TEXT_SIZE];
 	char keyfile[BRIDGE_CONF_TEXT_SIZE];
 	char alpn[BRIDGE_CONF_TEXT_SIZE];
+	char listener[BRIDGE_CONF_TEXT_SIZE]; /* of the tunnel: port, address */
+	char local_password[BRIDGE_CONF_TEXT_SIZE]; /* what the broker shows there */
 	char version[BRIDGE_CONF_TEXT_SIZE]; /* as Mosquitto names it: mqttv311 */
 	bool insecure; /* the host name is not checked */
 	bool private_bit; /* the CONNECT says that a bridge makes it; not every cloud bears that */
@@ -55,7 +57,7 @@ bool bridge_conf_has_tls(const struct bridge_conf *conf);
 int bridge_conf_parse(const char *text, size_t size, struct bridge_conf *ret_conf,
 	char ret_trouble[BRIDGE_CONF_TROUBLE_SIZE]);
 
-/* Reads the file @path. Returns 0 or a negative errno; @ret_trouble then names the file and says what is wrong. */
+/* Reads the file @path; names of files in it are of its folder where they are not absolute. Returns 0 or a negative errno; @ret_trouble then names the file and says what is wrong. */
 int bridge_conf_read(
 	const char *path, struct bridge_conf *ret_conf, char ret_trouble[BRIDGE_CONF_TROUBLE_SIZE]);
 

@@ -20,6 +20,7 @@ from accounting import Log
 from cloud_kit import DEVICE, Program
 from cloud_rules import CLOSE, NOTE, REFUSE, SILENCE, breaches
 from device_kit import Device, wait_for
+from provision_kit import SOURCE
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14
 PUBREC, PUBREL, PUBCOMP = 5, 6, 7
@@ -338,14 +339,25 @@ class BridgedDevice(Device):
         manifests = folder / "manifests"
         manifests.mkdir(parents=True)
         (manifests / "worker.acl").write_text("")
-        super().__init__(folder / "device", "--services-dir", manifests, "--device-id", DEVICE, "--cloud-cafile", authority / "ca.pem",
+        super().__init__(folder / "device", "--services-dir", manifests, "--services-dir", SOURCE / "services" / "bridge", "--device-id", DEVICE, "--cloud-cafile", authority / "ca.pem",
                          "--cloud-certfile", authority / f"{DEVICE}.pem", "--cloud-keyfile", authority / f"{DEVICE}.key", *options,
                          cloud=SimpleNamespace(port=port), host="localhost", **more)
-        self.bridge_conf = self.output / "mosquitto.d" / "bridge.conf"
-        self.generated = self.bridge_conf.read_text()
+        self.files = {path: path.read_text() for path in (self.output / "mosquitto.d" / "bridge.conf", self.output / "cloud.conf")}
+        self.generated = self.files[self.output / "cloud.conf"]  # all that the cloud sees
+
+    def __enter__(self):
+        super().__enter__()
+        self.tunnel = Program(self, "bridge", "services/bridge/devbus-bridge", DEVBUS_BRIDGE_HEARTBEAT_S="1",
+                              DEVBUS_BRIDGE_ECHO_TIMEOUT_S="2").__enter__()
+        return self
+
+    def __exit__(self, *failure):
+        self.tunnel.__exit__(*failure)
+        super().__exit__(*failure)
 
     def restore(self):
-        self.bridge_conf.write_text(self.generated)
+        for path, text in self.files.items():
+            path.write_text(text)
         for part in ("data", "state"):
             shutil.rmtree(self.output / part)
             (self.output / part).mkdir()
@@ -353,9 +365,10 @@ class BridgedDevice(Device):
         return self
 
     def change(self, right, instead):
-        """These words of the generated bridge.conf are others now."""
+        """These words of the generated files are others now."""
         assert right in self.generated
-        self.bridge_conf.write_text(self.generated.replace(right, instead))
+        for path, text in self.files.items():
+            path.write_text(text.replace(right, instead))
 
     def worker(self, *options):
         return Program(self, "worker", "tests/faults/worker", "worker", self.folder / "worker.numbers", *options)

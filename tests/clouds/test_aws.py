@@ -113,7 +113,7 @@ def test_event_that_is_too_large_stays_on_the_device(cloud, device):
         tester._paho.publish("cloud/event/tester/large", "x" * (AWS_PAYLOAD_BYTES + 1), 0)
         assert tester.send("cloud/event/tester/small", "{}") == 0
         wait_for("the small one", lambda: arrivals(cloud, "tester"))
-        assert [m.topic for m in cloud.received] == [f"{PREFIX}/event/tester/small"]
+        assert [m.topic for m in cloud.received if "/event/" in m.topic] == [f"{PREFIX}/event/tester/small"]
         assert not cloud.violations and cloud.connections == 1
 
 

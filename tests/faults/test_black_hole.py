@@ -12,6 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from fault_kit import device, how_many, measured, only_long, own_network, record, wait_until
+from device_kit import free_port
 from name_server import PORT as NAME_SERVICE
 from name_server import NameServer
 
@@ -67,11 +68,23 @@ class Calls:
         self._client.loop_stop()
 
 
-def cloud_is_at(it, host, *more):
-    """From here on the bridge goes to @host by the link, with @more in its configuration."""
-    conf = it.folder / "bed" / "etc" / "mosquitto.d" / "bridge.conf"
-    lines = [f"address {host}:{it.link.port}" if line.startswith("address ") else line for line in conf.read_text().splitlines()]
+def set_address(conf, address, *more):
+    lines = [f"address {address}" if line.startswith("address ") else line for line in conf.read_text().splitlines()]
     conf.write_text("\n".join([*lines, *more, ""]))
+
+
+def cloud_is_at(it, host, *more):
+    """From here on the bridge goes to @host by the link; with @more, that is TLS, by the tunnel."""
+    etc = it.folder / "bed" / "etc"
+    bridge, cloud, address = etc / "mosquitto.d" / "bridge.conf", etc / "cloud.conf", f"{host}:{it.link.port}"
+    if more:
+        tunnel = free_port()
+        set_address(cloud, address, f"listener {tunnel} 127.0.0.1", "local_password of-the-test", *more)
+        set_address(bridge, f"127.0.0.1:{tunnel}", "remote_username tunnel", "remote_password of-the-test")
+        it.stop_service("bridge")
+        it.start_service("bridge")
+    else:
+        set_address(bridge, address)
     it.restart_local_broker()
     it.bridge_should_work_within(20)
 

@@ -117,7 +117,8 @@ class Device(Broker):
 
     def __init__(self, output, *options, cloud=None, host="127.0.0.1", user=getpass.getuser()):
         self.output, self.caller_port, port = Path(output), free_port(), free_port()
-        self.options = ["--output", output, "--port", port, "--caller-port", self.caller_port, "--restart-timeout", "1 2",
+        self.options = ["--output", output, "--port", port, "--caller-port", self.caller_port, "--tunnel-port", free_port(),
+                        "--restart-timeout", "1 2",
                         "--cloud", f"{host}:{cloud.port if cloud else free_port()}", *options]
         if user:
             self.options += ["--user-of-broker", user]

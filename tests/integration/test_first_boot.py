@@ -78,8 +78,10 @@ class Boot:
         credential, own, devices = (self.folder / name / service for name in ("credentials", "lib", "dev"))
         for place in (credential, own, devices):
             place.mkdir(parents=True)
-        shutil.copy(self.lines(service, "LoadCredential")[0].partition(":")[2], credential / "password")
-        for place in (credential / "password", own):
+        for name, _, path in (line.partition(":") for line in self.lines(service, "LoadCredential")):
+            if os.path.exists(path) or f"{name}:none" not in self.lines(service, "SetCredential"):
+                shutil.copy(path, credential / name)
+        for place in (*credential.iterdir(), own):
             shutil.chown(place, USER)
         program, environment = program_of(service)
         given = dict(line.split("=", 1) for line in self.lines(service, "Environment"))

@@ -196,31 +196,6 @@ def test_bridge_keeps_what_either_side_sends_while_the_other_is_away(tmp_path):
             assert [payload for _, payload in sensor.received] == [str(number) for number in range(300)]
 
 
-@pytest.fixture
-def certificates(tmp_path):
-    for name in ("ca", "stranger"):
-        openssl(tmp_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.pem")
-    for name in ("localhost", "device"):
-        openssl(tmp_path, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "csr")
-        openssl(tmp_path, "x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
-                "-out", f"{name}.pem")
-    return tmp_path
-
-
-@pytest.mark.skipif(not has_address("localhost"), reason="localhost has no address here")
-@pytest.mark.parametrize("authority, trusted", [("ca", True), ("stranger", False)])
-def test_bridge_talks_to_a_cloud_that_it_can_verify_only(certificates, authority, trusted):
-    at = certificates
-    cloud = Broker(at / "cloud.conf", free_port(), f"user {ME}\nlistener {{port}} 127.0.0.1\nallow_anonymous true\n"
-                   f"cafile {at}/ca.pem\ncertfile {at}/localhost.pem\nkeyfile {at}/localhost.key\nrequire_certificate true\n")
-    with cloud, Device(at / "etc", "--cloud-cafile", at / f"{authority}.pem", "--cloud-certfile", at / "device.pem",
-                       "--cloud-keyfile", at / "device.key", "--profile", "production", "--device-id", "x",
-                       cloud=cloud, host="localhost"):
-        wait_until(lambda: ("as x (p2" if trusted else "tlsv1 alert unknown ca") in cloud.log(), timeout_s=20)
-        assert ("as x (p2" in cloud.log()) == trusted
-
-
 def test_bridge_gives_the_cloud_the_password_of_the_file(tmp_path):
     (tmp_path / "pw").write_text("dev/1?x:#secret word\n")
     shutil.copy(tmp_path / "pw", tmp_path / "password")

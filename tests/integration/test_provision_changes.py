@@ -69,7 +69,7 @@ def test_cloud_is_asked_with_the_new_files_before_they_are_in_place(place):
 @pytest.mark.parametrize("kind, client_id", [("mosquitto", ""), ("aws", "--as-device ")])
 def test_cloud_that_takes_one_client_id_is_asked_with_that(place, kind, client_id):
     place.done("--cloud-kind", kind, "--cloud", "far.example:8883", "--test", *make_certificate(place.folder, "x7"))
-    assert re.fullmatch(f"{client_id}/.*/test/bridge.conf\n", (place.folder / "asked").read_text())
+    assert re.fullmatch(f"{client_id}/.*/cloud.conf\n", (place.folder / "asked").read_text())
 
 
 @pytest.mark.parametrize("name, taken", [(DEVICE, True), ("stranger", False)])
@@ -100,12 +100,11 @@ def test_without_the_program_that_asks_nothing_is_tested(tmp_path):
 def test_certificate_is_promoted_when_the_cloud_has_taken_it(place):
     first, second = make_certificate(place.folder, "first"), make_certificate(place.folder, "second")
     place.done("--test", *first)
-    pem, conf = place.etc / "cloud.pem", place.etc / "mosquitto.d/bridge.conf"
+    pem, conf = place.etc / "cloud.pem", place.etc / "cloud.conf"
     both = "".join((place.folder / name).read_text() for name in ("first.pem", "first.key"))
     assert pem.read_text() == both and pem.stat().st_mode & 0o777 == 0o600
     for key in ("bridge_certfile", "bridge_keyfile"):
-        assert f"{key} {pem}\n" in conf.read_text()
-        assert f"{key} {place.etc}/.new." in (place.folder / "tested").read_text()
+        assert f"{key} cloud.pem\n" in conf.read_text()
     place.answer("The certificate is not known.")
     assert place.run("--test", *second).returncode == 1 and pem.read_text() == both
     place.answer("")
@@ -120,7 +119,7 @@ def test_renewed_certificate_of_the_same_name_is_taken_over(place):
     assert place.done(*options).stdout == ""
     make_certificate(place.folder, "device")
     assert place.done("--apply", *options).stdout == "cloud.pem\n"
-    assert (place.folder / "systemctl").read_text() == "--no-block try-restart devbus-broker.service\n"
+    assert (place.folder / "systemctl").read_text() == "--no-block try-restart devbus-bridge.service\n"
 
 
 def test_key_of_another_certificate_is_refused(place):
@@ -200,8 +199,8 @@ def test_last_good_is_nobody_elses(place):
     ([], []),
     (["--device-id", "x"], ["try-restart broker", "try-restart bridge", "try-restart config", "try-restart firmware",
                             "try-restart reboot", "try-restart sensor"]),
-    (["--keepalive", "60"], ["try-restart broker"]),
-    (["--cloud", "far.example:1884", "--cloud-prefix", "devices/%d"], ["try-restart broker"]),
+    (["--keepalive", "60"], ["try-restart broker", "try-restart bridge"]),
+    (["--cloud", "far.example:1884", "--cloud-prefix", "devices/%d"], ["try-restart broker", "try-restart bridge"]),
     (["--set", "journal_max=9"], ["try-restart bridge", "try-restart config", "try-restart firmware", "try-restart reboot",
                                   "try-restart sensor"]),
     (["--profile", "production", "--device-id", "device"], ["try-restart broker", "try-reload-or-restart nftables"]),

@@ -40,7 +40,7 @@ def settings(path):
 def bridge_of(folder, kind, *options, **more):
     done = run_kind(folder, kind, *NEEDS.get(kind, []), *options, **more)
     assert done.returncode == 0, done.stderr
-    return settings(folder / "mosquitto.d" / "bridge.conf")
+    return settings(folder / "cloud.conf")
 
 
 def test_presence_is_refused_where_it_cannot_be(tmp_path):
@@ -50,7 +50,7 @@ def test_presence_is_refused_where_it_cannot_be(tmp_path):
     done = run_kind(tmp_path, tmp_path / "own.cloud", "--presence")
     assert done.returncode == 2 and "10 bytes that Ours takes" in done.stderr
     assert bridge_of(tmp_path, "aws", "--presence")["remote_clientid"] == "x7"
-    assert settings(tmp_path / "mosquitto.d" / "presence.conf")["bridge_certfile"] == str(tmp_path / "cloud.pem")
+    assert settings(tmp_path / "mosquitto.d" / "presence.conf")["remote_username"] == "devbus-tunnel"
 
 
 @pytest.mark.parametrize("host, warned", [("cloud.example.com", True), ("192.0.2.7", False)])

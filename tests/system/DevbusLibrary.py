@@ -64,8 +64,9 @@ class DevbusLibrary:
         self._testbed("up", "--services-dir", manifests, "--keepalive", "5", *options)
         env = self.read_env()
         self.link = Link(int(env["CLOUD_PORT"]))
-        bridge = self.folder / "bed" / "etc" / "mosquitto.d" / "bridge.conf"
-        bridge.write_text(bridge.read_text().replace(f"address 127.0.0.1:{env['CLOUD_PORT']}", f"address 127.0.0.1:{self.link.port}"))
+        for name in ("mosquitto.d/bridge.conf", "cloud.conf"):
+            path = self.folder / "bed" / "etc" / name
+            path.write_text(path.read_text().replace(f"address 127.0.0.1:{env['CLOUD_PORT']}", f"address 127.0.0.1:{self.link.port}"))
         self.restart_local_broker()
         self.cloud = Cloud(int(env["CLOUD_PORT"]), env["CLOUD_PREFIX"])
         self.cloud.connect()

@@ -167,7 +167,7 @@ int main(int argc, char *argv[])
 	if (result >= 0)
 		return result;
 	if (optind != argc - 1)
-		return usage("give one file, such as /etc/devbus/mosquitto.d/bridge.conf");
+		return usage("give one file, such as /etc/devbus/cloud.conf");
 	if (bridge_conf_read(argv[optind], &conf, trouble) < 0)
 		return usage(trouble);
 	signal(SIGPIPE, SIG_IGN);

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""The tunnel of the service bridge: a cloud whose TLS fails does not take the local bus down, nobody but the broker gets through, and what
+changes at the cloud costs the local bus nothing."""
+import re
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates
+from device_kit import SLOWER, free_port, wait_for
+from provision_kit import Client, run_provision
+from watcher_kit import Bridge, Watched
+
+ATTEMPTS = 8  # Mosquitto 2.0.11 by itself stops answering after the second to the tenth
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("tls") / "certificates")
+
+
+@pytest.fixture(scope="module")
+def cloud(certificates):
+    with BadCloud(certificates) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def device_of(tmp_path, cloud, certificates):
+    def device_of(kind, *options, authority="authority"):
+        return Watched(tmp_path / "device", "--device-id", DEVICE, "--cloud-cafile", certificates / f"{authority}.pem", *options,
+                       cloud=SimpleNamespace(port=cloud.ports[kind]))
+    return device_of
+
+
+def provision(device, *more):
+    done = run_provision(*device.options, *more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def tunnel_port(device):
+    return int(re.search("^listener ([0-9]+)", (device.output / "cloud.conf").read_text(), re.M)[1])
+
+
+def wait_until_online(device, timeout_s=20 * SLOWER):
+    with device.monitor() as monitor:
+        monitor.wait_for_status("online", "bridge", timeout_s)
+
+
+def test_local_bus_lives_while_tls_fails(device_of, cloud):
+    before = cloud.log().count("unknown ca")
+    with device_of("server", authority="stranger") as device, Bridge(device), device.caller("monitor") as caller:
+        for attempt in range(1, ATTEMPTS + 1):
+            wait_for(f"attempt {attempt}", lambda: cloud.log().count("unknown ca") >= before + attempt, 20 * SLOWER)
+            with device.client("cli"):  # connects, and is answered
+                pass
+        assert not caller.lost
+
+
+def first_answer(port, packet):
+    with socket.create_connection(("127.0.0.1", port)) as link:
+        link.settimeout(10)
+        link.sendall(packet)
+        try:
+            return link.recv(64)
+        except ConnectionResetError:
+            return b""
+
+
+def connect_packet(password):
+    name, user = b"thing-7", b"devbus-tunnel"
+    body = b"\0\4MQTT\4\xc2\0\x3c" + b"".join(len(text).to_bytes(2, "big") + text for text in (name, user, password))
+    return bytes([0x10, len(body)]) + body
+
+
+def test_nobody_but_the_broker_gets_through(device_of, cloud):
+    with device_of("server") as device, Bridge(device) as bridge:
+        wait_until_online(device)
+        before = cloud.log().count("New client connected")
+        port = tunnel_port(device)
+        secret = re.search("^local_password (.*)", (device.output / "cloud.conf").read_text(), re.M)[1].encode()
+        assert (device.output / "cloud.conf").stat().st_mode & 0o077 == 0
+        device.stop()  # else its bridge has the tunnel
+        for packet in (b"\xff", b"GET / HTTP/1.1\r\n\r\n", connect_packet(b""), connect_packet(b"guess"), connect_packet(secret + b"x"),
+                       connect_packet(secret)[:-1] + b"x", b"\x10\xff\xff\xff\xff\x7f"):
+            assert first_answer(port, packet) == b""
+        assert cloud.log().count("New client connected") == before and bridge.alive()
+        assert first_answer(port, connect_packet(secret)) == b"\x20\x02\0\0", "with the secret it is the cloud that answers"
+        assert secret.decode() not in bridge.log()
+
+
+def test_password_of_the_cloud_takes_the_place_of_the_brokers(device_of, tmp_path):
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    (tmp_path / "password").chmod(0o600)
+    with device_of("password", "--cloud-user", USER, "--cloud-password-file", tmp_path / "password") as device, Bridge(device):
+        wait_until_online(device)
+        assert PASSWORD not in (device.output / "mosquitto.d" / "bridge.conf").read_text()
+
+
+def test_new_certificate_costs_the_local_bus_nothing(device_of, certificates):
+    def own(name):
+        return "--cloud-certfile", certificates / f"{name}.pem", "--cloud-keyfile", certificates / f"{name}.key"
+    with device_of("mutual", *own("foreign")) as device, device.caller("cli") as local:
+        with Bridge(device), device.monitor() as monitor:
+            wait_for("the reason", lambda: "refuses the certificate of this device" in (monitor.status("bridge").get("reason") or ""),
+                     20 * SLOWER)
+        assert provision(device, *own(DEVICE)) == ["cloud.pem"]
+        with Bridge(device):
+            wait_until_online(device)
+        assert not local.lost
+
+
+def test_address_that_fails_is_followed_by_the_next(device_of, cloud):
+    with device_of("server") as device:
+        conf = device.output / "cloud.conf"
+        conf.write_text(conf.read_text().replace("\naddress ", f"\naddress 127.0.0.1:{free_port()} "))
+        with Bridge(device):
+            wait_until_online(device)
+
+
+def test_much_goes_through_both_ways(device_of, cloud, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "worker.acl").write_text("")
+    count, big = 40, "x" * 100_000
+    with device_of("server", "--services-dir", tmp_path / "more") as device, Bridge(device):
+        wait_until_online(device)
+        with Client(cloud.ports["plain"]) as far, device.client("worker") as near:
+            far.listen("cloud/event/worker/#")
+            near.listen("cloud/command/worker/#")
+            for number in range(count):
+                near.publish(f"cloud/event/worker/{number}", big + str(number))
+                far.publish(f"cloud/command/worker/{number}", big + str(number))
+            for end, where in ((far, "event"), (near, "command")):
+                wait_for(f"all of each {where}", lambda: len(end.received) >= count, 30 * SLOWER)
+                assert end.received == [(f"cloud/{where}/worker/{number}", big + str(number)) for number in range(count)]
