@@ -32,7 +32,7 @@ const struct devbus_field firmware_settings_fields[] = {
 		.description = "Seconds that an installation may take"),
 	DEVBUS_FIELD(struct firmware_settings, download_dir,
 		.description = "Folder of the download; empty: `download` in the service's state folder"),
-	DEVBUS_FIELD(struct firmware_settings, protocols, .initial_text = "https,http,file", .min = 1,
+	DEVBUS_FIELD(struct firmware_settings, protocols, .initial_text = "https,http", .min = 1,
 		.max = 63, .description = "URL schemes that an update may use"),
 	DEVBUS_FIELD(struct firmware_settings, max_size_bytes, .initial = 4294967296, .min = 1,
 		.max = SIZE_MAX_BYTES, .description = "Largest image in bytes"),

@@ -35,6 +35,7 @@ write_firmware_settings()
 	set_in_section firmware hooks_dir "$dir/firmware/hooks"
 	set_in_section firmware keys_dir "$dir/firmware/keys"
 	set_in_section firmware health_dir "$dir/firmware/health.d"
+	set_in_section firmware protocols https,http,file
 	set_in_section firmware compatible devbus-testbed
 	set_in_section firmware boot_id_file "$dir/boot_id"
 	set_in_section firmware health_retry_s 1
