@@ -3,6 +3,7 @@
 every SUBSCRIBE and leaves out what may not be read, so messages are counted, never acknowledgements. Each try is made twice: by the intruder,
 of whom nothing may get through, and by somebody who may, of whom it must; else a try that is made wrongly would pass for ever."""
 import ctypes
+import getpass
 import os
 import signal
 import socket
@@ -387,10 +388,11 @@ def test_callers_choose_any_other_id(bus, client_id):
 @pytest.mark.parametrize("line", ["plugin_opt_nonsense 1", "plugin_opt_reserved_id again"])
 def test_plugin_with_wrong_options_keeps_the_broker_from_starting(tmp_path, line):
     conf = tmp_path / "mosquitto.conf"
-    conf.write_text(f"listener 0 {tmp_path}/socket\nplugin {PLUGIN}\nplugin_opt_password_file /x\nplugin_opt_reserved_id y\n{line}\n")
+    begin = f"user {getpass.getuser()}\nlistener 0 {tmp_path}/socket\nplugin {PLUGIN}\nplugin_opt_password_file /x\n"
+    conf.write_text(f"{begin}plugin_opt_reserved_id y\n{line}\n")
     done = subprocess.run(["mosquitto", "-c", conf], capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and f"admission: {line.split()[0]} is unknown or given twice" in done.stderr
-    conf.write_text(f"listener 0 {tmp_path}/socket\nplugin {PLUGIN}\nplugin_opt_password_file /x\n")
+    conf.write_text(begin)
     done = subprocess.run(["mosquitto", "-c", conf], capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and "admission: plugin_opt_reserved_id is missing" in done.stderr
 
@@ -423,10 +425,11 @@ def elsewhere():
     try:
         if ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", space).returncode != 0:
             pytest.skip("no veth here")
-        ip("addr", "add", f"{NEAR}/30", "dev", near)
-        ip("link", "set", near, "up")
-        ip("-n", space, "addr", "add", f"{FAR}/30", "dev", far)
-        ip("-n", space, "link", "set", far, "up")
+        for words in (("addr", "add", f"{NEAR}/30", "dev", near), ("link", "set", near, "up"),
+                      ("-n", space, "addr", "add", f"{FAR}/30", "dev", far), ("-n", space, "link", "set", far, "up")):
+            done = ip(*words)
+            if done.returncode != 0:  # in a chroot, for one
+                pytest.skip(f"ip {' '.join(words)}: {done.stderr.strip()}")
         yield lambda address, timeout: connect_in(space, address, timeout)
     finally:
         ip("link", "del", near)
