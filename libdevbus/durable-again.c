@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
- * When everything that is not confirmed is sent from the first on: at each connect, and when an adapter to the cloud that may have
- * lost events asks for it (protocol 6.5).
+ * When everything that is not confirmed is sent from the first on: at each connect, when an adapter to the cloud that may have
+ * lost events asks for it, and when the cloud's broker has events that its application does not acknowledge: a broker that was killed may have
+ * lost what it had taken (protocol 6.5).
  */
 #include "durable.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	OVERDUE_DOUBLED_MAX =
+		6, /* an application that is off for long is sent the window of events each hour or so */
+};
 
 bool durable_confirmed_by(const struct devbus *bus, const char *means)
 {
@@ -26,6 +32,8 @@ static void forget_progress(struct durable *durable)
 	durable->refused_seq = durable->retried_seq = 0;
 	loop_timer_stop(durable->again);
 	loop_timer_stop(durable->retry);
+	loop_timer_stop(durable->overdue);
+	durable->expecting_ack = false;
 }
 
 void durable_begin_again(struct devbus *bus)
@@ -35,7 +43,7 @@ void durable_begin_again(struct devbus *bus)
 	if (!durable->again_wanted || durable->unacked_count)
 		return;
 	forget_progress(durable);
-	begin_again(durable, false);
+	begin_again(durable, !durable_confirmed_by(bus, "echo"));
 	echo_renew(bus);
 }
 
@@ -45,6 +53,43 @@ void durable_send_again(struct devbus *bus)
 		return;
 	bus->durable->again_wanted = true;
 	durable_send(bus);
+}
+
+void durable_expect_ack(struct devbus *bus, uint64_t seq)
+{
+	struct durable *durable = bus->durable;
+	const int64_t wait_ms = 1000 * (int64_t)bus->settings.confirm_after_s << durable->overdue_count;
+
+	if (durable->expecting_ack || seq <= durable->confirmed_seq)
+		return;
+	durable->expecting_ack = true;
+	loop_timer_set(durable->overdue, loop_now_ms(bus->loop) + wait_ms);
+}
+
+void durable_ack_overdue(void *userdata)
+{
+	struct devbus *bus = userdata;
+	struct durable *durable = bus->durable;
+
+	if (durable->overdue_count == 0)
+		log_warning("the cloud has events that it does not acknowledge: they are sent again");
+	if (durable->overdue_count < OVERDUE_DOUBLED_MAX)
+		durable->overdue_count++;
+	durable->expecting_ack = false;
+	durable->again_wanted = true;
+	durable_send(bus);
+}
+
+void durable_progress(struct devbus *bus)
+{
+	struct durable *durable = bus->durable;
+
+	durable->overdue_count = 0;
+	if (!durable->expecting_ack)
+		return;
+	durable->expecting_ack = false;
+	loop_timer_stop(durable->overdue);
+	durable_expect_ack(bus, durable->token_seq);
 }
 
 void durable_lost(struct devbus *bus)

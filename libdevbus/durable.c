@@ -68,10 +68,10 @@ static void ask(struct devbus *bus)
 {
 	bus->durable->token_seq = complete_seq(bus->durable);
 	bus->durable->again_ms = TOKEN_AGAIN_MS;
-	if (durable_confirmed_by(bus, "echo"))
-		send_token(bus);
-	else if (durable_confirmed_by(bus, "time"))
+	if (durable_confirmed_by(bus, "time"))
 		start_time(bus);
+	else
+		send_token(bus);
 }
 
 static uint64_t less(uint64_t from, size_t what)
@@ -103,6 +103,7 @@ static void confirm(struct devbus *bus, uint64_t seq)
 		durable->confirmed_seq = seq;
 	if (durable->confirmed_seq >= durable->token_seq)
 		loop_timer_stop(durable->again);
+	durable_progress(bus);
 	durable_send(bus);
 }
 
@@ -110,18 +111,24 @@ void durable_echoed(struct devbus *bus, uint64_t seq)
 {
 	if (seq > bus->durable->token_seq)
 		return;
+	if (durable_confirmed_by(bus, "ack")) {
+		if (seq == bus->durable->token_seq)
+			loop_timer_stop(bus->durable->again);
+		durable_expect_ack(bus, seq);
+		return;
+	}
 	bus->durable->proven = true;
 	confirm(bus, seq);
 }
 
-/* With echo: the token got lost on the way. With time: nobody tells, and the time that was agreed on is over. */
+/* The token got lost on the way; or with time: nobody tells, and the time that was agreed on is over. */
 static void again_due(void *userdata)
 {
 	struct devbus *bus = userdata;
 	struct durable *durable = bus->durable;
 	uint64_t timed_seq = durable->timed_seq;
 
-	if (durable_confirmed_by(bus, "echo")) {
+	if (!durable_confirmed_by(bus, "time")) {
 		durable->again_ms *= 2;
 		if (durable->again_ms > TOKEN_AGAIN_MAX_MS)
 			durable->again_ms = TOKEN_AGAIN_MAX_MS;
@@ -335,6 +342,8 @@ int durable_new(struct devbus *bus)
 	if (r == 0)
 		r = loop_timer_new(bus->loop, retry_due, bus, &durable->retry);
 	if (r == 0)
+		r = loop_timer_new(bus->loop, durable_ack_overdue, bus, &durable->overdue);
+	if (r == 0)
 		r = loop_timer_new(bus->loop, durable_drop_old, bus, &durable->old);
 	if (r == 0)
 		durable_drop_old(bus);
@@ -351,6 +360,7 @@ void durable_free(struct devbus *bus)
 	durable_free_batch(durable);
 	free(durable->batch);
 	loop_timer_free(durable->again);
+	loop_timer_free(durable->overdue);
 	loop_timer_free(durable->old);
 	loop_timer_free(durable->retry);
 	free(durable);

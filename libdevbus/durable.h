@@ -36,6 +36,10 @@ struct durable {
 	uint64_t retried_seq; /* the one that was refused, sent again alone: is it taken now? 0: none */
 	int64_t retry_ms; /* how long the next refusal is waited for */
 	struct loop_timer *again, *old, *retry;
+	struct loop_timer *
+		overdue; /* with confirm = ack: the cloud's broker has events that nobody there acknowledges */
+	bool expecting_ack; /* it runs */
+	unsigned overdue_count; /* in a row */
 
 	/* the open batch */
 	bool batch_open;
@@ -78,6 +82,11 @@ void durable_lost(struct devbus *bus);
 /* What is under way would be sent twice at once, so it ends first. */
 void durable_send_again(struct devbus *bus);
 void durable_begin_again(struct devbus *bus); /* if that is wanted, and nothing is under way */
+
+/* With confirm = ack: the cloud's broker has everything up to @seq; now its application is expected to say so. */
+void durable_expect_ack(struct devbus *bus, uint64_t seq);
+void durable_ack_overdue(void *bus);
+void durable_progress(struct devbus *bus); /* something was confirmed */
 
 /* Whether the setting `confirm` is @means. */
 bool durable_confirmed_by(const struct devbus *bus, const char *means);

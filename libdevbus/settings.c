@@ -65,7 +65,9 @@ const struct devbus_field settings_fields[] = {
 		.description = "what confirms a durable event: the echo through the bridge, only the cloud's "
 			       "own ack, or time, where a cloud can do neither"),
 	DEVBUS_FIELD(struct settings, confirm_after_s, .min = 1, .max = 86400, .initial = 60,
-		.description = "with confirm = time: seconds from the local broker's acknowledgement"),
+		.description =
+			"with confirm = time: seconds from the local broker's acknowledgement; with ack: from the echo "
+			"until what the cloud does not acknowledge is sent again"),
 	{ 0 },
 };
 

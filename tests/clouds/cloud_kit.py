@@ -232,7 +232,7 @@ class BridgedDevice:
     it may be at another node than the device, @listens_at. Durable events are confirmed by what @confirm says: echo or ack."""
 
     def __init__(self, folder, broker, *options, listens_at=None, confirm="echo"):
-        self.folder, self.broker, self.options = Path(folder), broker, [*options, "--set", f"confirm={confirm}"]
+        self.folder, self.broker, self.options = Path(folder), broker, [*options, "--set", f"confirm={confirm}", "--set", "confirm_after_s=5"]
         self.device = self.link = self.worker = None
         self._link_port = free_port()
         self.listens_at = listens_at = listens_at or broker
