@@ -2,13 +2,12 @@
 /* Nothing in the manifest is looked at before its signature is known to be good. */
 #include "bundle.h"
 #include "reason.h"
+#include "update-part.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #define MAGIC "DEVBUS-IMAGE 1 "
-#define SIGNATURE_BYTES 64 /* RFC 8032, 5.1.6 */
 #define MANIFEST_BYTES_MAX ((size_t)64 << 10)
 
 struct manifest {
@@ -91,45 +89,37 @@ static int read_head(int fd, struct head *ret_head, struct devbus_error *ret_err
 
 /* ---- the signature */
 
-static EVP_PKEY *load_key(int folder, const char *name)
+static bool is_pem(const char *name)
 {
 	size_t size = strlen(name);
-	if (size < 4 || strcmp(name + size - 4, ".pem") != 0)
-		return NULL;
+	return size >= 4 && strcmp(name + size - 4, ".pem") == 0;
+}
+
+/* 1, 0, or a negative errno: it is no key that can be read. */
+static int try_key(const struct update_part *part, int folder, const char *name, const struct head *head,
+	const char *manifest)
+{
 	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	EVP_PKEY *key = file ? PEM_read_PUBKEY(file, NULL, NULL, NULL) : NULL;
+	int r = file ? part->signature_fits(file, head->signature, manifest, head->manifest_bytes) : -errno;
 	if (file)
 		fclose(file);
 	else if (fd >= 0)
 		close(fd);
-	if (!key || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+	if (r < 0)
 		devbus_log(DEVBUS_LOG_WARNING, "%s: no public key of Ed25519 in PEM form: passed over", name);
-		EVP_PKEY_free(key);
-		return NULL;
-	}
-	return key;
-}
-
-static bool fits(EVP_PKEY *key, const struct head *head, const char *manifest)
-{
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool good = context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
-		    EVP_DigestVerify(context, head->signature, SIGNATURE_BYTES,
-			    (const unsigned char *)manifest, head->manifest_bytes) == 1;
-	EVP_MD_CTX_free(context);
-	return good;
+	return r;
 }
 
 /* Returns how many keys were tried in vain, or -1 if one of them fits. */
-static int try_keys(DIR *keys, const struct head *head, const char *manifest)
+static int try_keys(const struct update_part *part, DIR *keys, const struct head *head, const char *manifest)
 {
 	int tried = 0;
 	for (const struct dirent *entry; tried >= 0 && (entry = readdir(keys));) {
-		EVP_PKEY *key = load_key(dirfd(keys), entry->d_name);
-		if (key)
-			tried = fits(key, head, manifest) ? -1 : tried + 1;
-		EVP_PKEY_free(key);
+		int r = is_pem(entry->d_name) ? try_key(part, dirfd(keys), entry->d_name, head, manifest)
+					      : -ENOKEY;
+		if (r >= 0)
+			tried = r > 0 ? -1 : tried + 1;
 	}
 	return tried;
 }
@@ -137,11 +127,15 @@ static int try_keys(DIR *keys, const struct head *head, const char *manifest)
 static int verify(
 	const char *keys_dir, const struct head *head, const char *manifest, struct devbus_error *ret_error)
 {
+	const struct update_part *part;
+	int r = update_part(&part);
+	if (r < 0)
+		return reason_errno(ret_error, r, UPDATE_PART_FILE);
 	DIR *keys = opendir(keys_dir);
 	if (!keys)
 		return reason_set(ret_error, -errno, DEVBUS_E_SIGNATURE,
 			"%s: %s; put the public keys that are trusted there", keys_dir, strerror(errno));
-	int tried = try_keys(keys, head, manifest);
+	int tried = try_keys(part, keys, head, manifest);
 	closedir(keys);
 	if (tried == 0)
 		return reason_set(ret_error, -ENOKEY, DEVBUS_E_SIGNATURE,

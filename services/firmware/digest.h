@@ -10,7 +10,7 @@
 
 struct digest;
 
-/* Returns 0, -ENOMEM or -EIO (the crypto library refuses SHA-256). */
+/* Returns 0, -ENOMEM, -EIO (the crypto library refuses SHA-256) or -ELIBACC (it cannot be loaded; logged). */
 int digest_new(struct digest **ret_digest);
 
 /* Forgets what was added. Returns 0 or -EIO. */

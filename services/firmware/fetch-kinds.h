@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* What fetch.c needs of each kind of source. */
+/* What each kind of source has for fetch.c. */
 #ifndef FIRMWARE_FETCH_KINDS_H
 #define FIRMWARE_FETCH_KINDS_H
 
@@ -21,5 +21,9 @@ struct fetch {
 };
 
 extern const struct fetch_kind fetch_file, fetch_curl;
+
+/* fetch_start() (fetch.h), once its part is loaded. */
+int fetch_kind_start(const struct fetch_options *options, const struct fetch_host *host,
+	struct fetch **ret_fetch, struct devbus_error *ret_error);
 
 #endif
