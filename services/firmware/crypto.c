@@ -58,9 +58,6 @@ static int signature_fits(
 	return r;
 }
 
-/* What the module exports (update-part.h). */
-extern const struct update_part devbus_part;
-
 const struct update_part devbus_part = {
 	.part = { DEVBUS_VERSION },
 	.fetch_start = fetch_kind_start,

@@ -2,8 +2,6 @@
 /* The part of the firmware service that a unit test links and the service loads: so sanitizers see all of it. */
 #include "../../services/firmware/update-part.h"
 
-extern const struct update_part devbus_part;
-
 int update_part(const struct update_part **ret_part)
 {
 	*ret_part = &devbus_part;
