@@ -33,6 +33,7 @@ struct pump {
 	struct loop_watch *watch; /* on Paho's socket, while connected and not busy */
 	struct loop_timer *keepalive, *retry;
 	int fd; /* a descriptor of our own for it: Paho closes its one inside its functions */
+	size_t room_bytes; /* of the socket, that a publish may use unasked */
 	struct paho *paho; /* NULL: none, or with the helper */
 	bool connected, pinged, parked;
 	int64_t keepalive_ms, last_sent_ms, last_received_ms;
@@ -99,8 +100,10 @@ static void deliver(const struct link_message *message, void *userdata)
 {
 	struct pump *pump = userdata;
 
-	if (message->qos > 0)
-		sent(pump); /* Paho has acknowledged it */
+	if (message->qos > 0) { /* Paho has acknowledged it */
+		sent(pump);
+		pump->room_bytes = 0;
+	}
 	pump->link.events->message(pump->link.userdata, message);
 }
 
@@ -196,6 +199,7 @@ static void keepalive_due(void *userdata)
 	} else if (now_ms >= ping_due_ms(pump)) {
 		pump->pinged = true;
 		pump->last_sent_ms = now_ms; /* the ping that goes out now */
+		pump->room_bytes = 0;
 	}
 	pump_all(pump);
 }
@@ -249,6 +253,7 @@ static void finish(struct pump *pump, const struct work *work)
 	}
 	pump->connected = true;
 	pump->pinged = pump->parked = false;
+	pump->room_bytes = 0;
 	pump->last_sent_ms = pump->last_received_ms = loop_now_ms(pump->loop);
 	if (fresh)
 		pump->keepalive_ms = 1000 * (int64_t)work->options.keepalive_s;
@@ -310,7 +315,8 @@ static int pump_publish(struct link *link, const struct link_message *message, u
 		return r;
 	if (!paho_drained(pump->paho))
 		return -EAGAIN; /* the pump is at it, and says writable() then */
-	if (!socket_has_room(pump->fd, message->payload_size + strlen(message->topic) + HEADER_BYTES)) {
+	if (!socket_has_room(pump->fd, message->payload_size + strlen(message->topic) + HEADER_BYTES,
+		    &pump->room_bytes)) {
 		loop_timer_set(pump->retry, loop_now_ms(pump->loop) + RETRY_MS);
 		return -EAGAIN;
 	}

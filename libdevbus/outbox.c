@@ -287,6 +287,11 @@ void outbox_send(struct outbox *outbox, struct link *link)
 			;
 }
 
+bool outbox_waits(const struct outbox *outbox)
+{
+	return outbox->lanes[LANE_CONTROL].first || outbox->lanes[LANE_EVENTS].first;
+}
+
 uint64_t outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 {
 	uint64_t told;

@@ -46,6 +46,9 @@ int outbox_add(struct outbox *outbox, const struct outbox_message *message);
 /* Hands over to @link what it takes now. Call it after outbox_add() and when the link is writable. */
 void outbox_send(struct outbox *outbox, struct link *link);
 
+/* Whether there is one that the link has not taken. */
+bool outbox_waits(const struct outbox *outbox);
+
 /* Takes the one with @userdata back that still waits, of those that are control; it was not sent, and @acknowledged is not called. */
 void outbox_withdraw(struct outbox *outbox, const void *userdata);
 

@@ -93,17 +93,27 @@ int socket_duplicate(int fd)
  * The kernel counts each message with its bookkeeping against the buffer, so bytes alone (SIOCOUTQ) say too little: a flood of small
  * ones fills it at a fraction. SO_MEMINFO tells what the kernel itself compares. A buffer with nothing in it takes
  * anything up to the payload limit.
+ *
+ * Room only grows while nobody else writes, so half of what was found is used up before the kernel is asked again; the other half is for
+ * a kernel that is short of memory and shrinks the buffer.
  */
-bool socket_has_room(int fd, size_t size)
+bool socket_has_room(int fd, size_t size, size_t *room_bytes)
 {
 	uint32_t memory[SK_MEMINFO_VARS];
 	socklen_t length = sizeof memory;
+	size_t queued, needed = size + size / 16 + BOOKKEEPING_BYTES;
 
+	if (needed <= *room_bytes) {
+		*room_bytes -= needed;
+		return true;
+	}
+	*room_bytes = 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0 || length < sizeof memory)
 		return true; /* the write itself will tell what is wrong */
-	return memory[SK_MEMINFO_WMEM_QUEUED] == 0 ||
-	       memory[SK_MEMINFO_WMEM_QUEUED] + size + size / 16 + BOOKKEEPING_BYTES <
-		       memory[SK_MEMINFO_SNDBUF];
+	queued = memory[SK_MEMINFO_WMEM_QUEUED];
+	if (queued + needed < memory[SK_MEMINFO_SNDBUF])
+		*room_bytes = (memory[SK_MEMINFO_SNDBUF] - queued - needed) / 2;
+	return queued == 0 || queued + needed < memory[SK_MEMINFO_SNDBUF];
 }
 
 bool socket_is_choked(int fd)

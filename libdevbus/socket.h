@@ -30,8 +30,11 @@ void socket_prepare(int fd);
 /* Another descriptor of the same socket, for epoll: Paho closes its own inside its functions. A negative errno. */
 int socket_duplicate(int fd);
 
-/* Whether a message of @size bytes can be written without waiting. */
-bool socket_has_room(int fd, size_t size);
+/*
+ * Whether a message of @size bytes can be written without waiting. @room_bytes is what is left of the room that was found earlier, and the
+ * caller's to keep: 0 after anything else was written.
+ */
+bool socket_has_room(int fd, size_t size, size_t *room_bytes);
 
 /* Whether there is something to read but no room to write: Paho then reads nothing. */
 bool socket_is_choked(int fd);

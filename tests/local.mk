@@ -58,6 +58,7 @@ unit_tests = \
 	%D%/unit/test-serve \
 	%D%/unit/test-settings \
 	%D%/unit/test-settings-service \
+	%D%/unit/test-socket \
 	%D%/unit/test-sources \
 	%D%/unit/test-status \
 	%D%/unit/test-store \

@@ -207,6 +207,20 @@ END_TEST
 
 /* ---- callers */
 
+/* What may be handed over at once must not overtake what the link had no room for. */
+START_TEST(test_order_of_what_has_to_wait)
+{
+	kit_start();
+	fake_link->publish_result = -EAGAIN;
+	ck_assert_int_eq(publish(DEVBUS_EVENT_VOLATILE, "first"), 0);
+	fake_link->publish_result = 0;
+	ck_assert_int_eq(publish(DEVBUS_EVENT_VOLATILE, "second"), 0);
+	ck_assert_str_eq(fake_link_take(FAKE_PUBLISH, NULL)->name, "service/unit/event/first");
+	ck_assert_str_eq(fake_link_take(FAKE_PUBLISH, NULL)->name, "service/unit/event/second");
+	ck_assert_uint_eq(fake_link_count(FAKE_PUBLISH, NULL), 0);
+}
+END_TEST
+
 START_TEST(test_callers_publish_anywhere)
 {
 	struct fake_record *record;
@@ -310,6 +324,7 @@ int main(void)
 	tcase_add_test(all, test_every_drop_is_told);
 	tcase_add_test(all, test_drops_outlive_an_event_that_is_refused);
 	tcase_add_test(all, test_queue_full_of_what_is_more_important);
+	tcase_add_test(all, test_order_of_what_has_to_wait);
 	tcase_add_test(all, test_callers_publish_anywhere);
 	tcase_add_test(all, test_raw_payloads_are_left_alone);
 	tcase_add_loop_test(all, test_stamps_of_any_topic, 0, LENGTH(stamps));
