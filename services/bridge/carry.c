@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 enum {
-	STEP_MS = 10000, /* for a name, TCP, TLS, and the first packet of each side */
+	STEP_MS = 10000, /* for a name, TCP, TLS */
+	FIRST_PACKET_MS = 3000, /* the broker sends it at once */
 	SILENT_MS = 20000, /* for what was sent to be acknowledged by the other side's kernel */
 	BUFFER_SIZE = 16384, /* one record of TLS */
 	CONNACK_SIZE = 4, /* MQTT 3.1.1, 3.2 */
@@ -200,7 +201,7 @@ static int carry_on(struct carriage *carriage, struct reach *reach)
 /* Reads the broker's CONNECT. Returns its size or a negative errno. */
 static int hear_broker(int fd, uint8_t packet[DOOR_PACKET_MAX])
 {
-	int64_t deadline_ms = reach_now_ms() + STEP_MS;
+	int64_t deadline_ms = reach_now_ms() + FIRST_PACKET_MS;
 	struct reach local = { .fd = fd }; /* only waited with */
 	size_t size = 0;
 

@@ -18,8 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The bridge, and the connection whose will tells the cloud whether the device is there. */
-#define LANES 2
+/*
+ * The bridge, and the connection whose will tells the cloud whether the device is there; the others are for strangers, who hold one until they have
+ * shown that they are none. Each costs a thread while it is used.
+ */
+#define LANES 8
 
 struct lane {
 	struct tunnel *tunnel;

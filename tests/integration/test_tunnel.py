@@ -89,6 +89,11 @@ def test_nobody_but_the_broker_gets_through(device_of, cloud):
         assert cloud.log().count("New client connected") == before and bridge.alive()
         assert first_answer(port, connect_packet(secret)) == b"\x20\x02\0\0", "with the secret it is the cloud that answers"
         assert secret.decode() not in bridge.log()
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]  # they say nothing, and hold up nobody
+        device.start()
+        wait_until_online(device)
+        for link in silent:
+            link.close()
 
 
 def test_password_of_the_cloud_takes_the_place_of_the_brokers(device_of, tmp_path):
