@@ -31,6 +31,7 @@ struct handoff {
 	struct loop_watch *watch;
 	struct errand *errand; /* NULL: idle */
 	pthread_t thread;
+	bool ended; /* the thread has done its work, and is not joined yet */
 	int done_fd;
 };
 
@@ -55,6 +56,14 @@ static void *run_errand(void *argument)
 	return NULL;
 }
 
+/* Late, when the thread has long gone: to wait for its last instructions is one more wake-up for each piece of work. */
+static void join_ended(struct handoff *handoff)
+{
+	if (handoff->ended)
+		pthread_join(handoff->thread, NULL);
+	handoff->ended = false;
+}
+
 static void collect(int fd, uint32_t events, void *userdata)
 {
 	struct handoff *handoff = userdata;
@@ -64,8 +73,8 @@ static void collect(int fd, uint32_t events, void *userdata)
 	(void)events;
 	if (!errand || read(fd, &count, sizeof count) < 0)
 		return;
-	pthread_join(handoff->thread, NULL);
 	handoff->errand = NULL;
+	handoff->ended = true;
 	handoff->functions->done(errand->work, handoff->userdata);
 	free_errand(errand);
 }
@@ -125,6 +134,7 @@ int handoff_start(struct handoff *handoff, void *work)
 		free(errand);
 		return r;
 	}
+	join_ended(handoff);
 	r = start_thread(&handoff->thread, errand);
 	if (r < 0) {
 		close(errand->done_fd);
@@ -162,6 +172,7 @@ bool handoff_free(struct handoff *handoff)
 
 	if (!handoff)
 		return false;
+	join_ended(handoff);
 	if (handoff->errand) {
 		enum outcome expected = RUNNING;
 
