@@ -83,6 +83,7 @@ struct devbus {
 	size_t subscription_count;
 	unsigned delivering;
 	bool subscribe_pending, removed_some;
+	bool refusal_told; /* in the status */
 
 	struct outbox *outbox;
 	struct status *status;

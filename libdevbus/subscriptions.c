@@ -228,9 +228,11 @@ static void report_refused(struct devbus *bus)
 		snprintf(reason, sizeof reason, "the broker refuses the subscription %s (reason 0x%02x)",
 			subscription->filter.filter, (unsigned)subscription->reason);
 		status_problem(bus, STATUS_SUBSCRIPTIONS, reason);
+		bus->refusal_told = true;
 		return;
 	}
 	status_problem(bus, STATUS_SUBSCRIPTIONS, NULL);
+	bus->refusal_told = false;
 }
 
 void subscriptions_answered(void *userdata, uint32_t id, int reason)
@@ -244,7 +246,8 @@ void subscriptions_answered(void *userdata, uint32_t id, int reason)
 		bus->subscribe_pending = true;
 	if (reason >= REFUSED)
 		bus->stats.subscriptions_refused++;
-	report_refused(bus);
+	if (reason >= REFUSED || bus->refusal_told) /* a search for each of many answers adds up */
+		report_refused(bus);
 }
 
 /* ---- messages */
