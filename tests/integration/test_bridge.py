@@ -83,7 +83,8 @@ def test_frozen_cloud_is_a_stalled_bridge(device, monitor, bridge, cloud_side):
     cloud_side.freeze()
     wait_for_reason(monitor, "the bridge is stalled", NOTICE_S)
     assert monitor.got("service/bridge/raw")[-1].payload == b"1", "that is what makes it stalled"
-    assert link(monitor)["up"] is False and link(monitor)["since"] in monitor.status("bridge")["reason"]
+    wait_for("the state", lambda: link(monitor)["up"] is False)
+    assert link(monitor)["since"] in monitor.status("bridge")["reason"]
     tokens = len(monitor.got("service/bridge/echo/bridge"))
     time.sleep(5 * BEAT_S)
     assert len(monitor.got("service/bridge/echo/bridge")) - tokens <= 3, "tokens are heaped up in the bridge's queue"
