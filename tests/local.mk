@@ -233,6 +233,7 @@ TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
 	%D%/integration/bad_cloud_kit.py \
 	%D%/integration/device_kit.py \
+	%D%/integration/ports.py \
 	%D%/integration/provision_kit.py \
 	%D%/integration/reboot_kit.py \
 	%D%/integration/raw_mqtt.py \

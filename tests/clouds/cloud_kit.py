@@ -20,8 +20,9 @@ for part in ("integration", "system", "faults"):
 
 from accounting import Arrival, Balance, Commands, Log  # noqa: E402
 from cloud import Cloud  # noqa: E402
-from device_kit import _DIE_WITH_PARENT, BUILD, SLOWER, Device, Probe, end, free_port, wait_for  # noqa: E402
+from device_kit import _DIE_WITH_PARENT, BUILD, SLOWER, Device, Probe, end, wait_for  # noqa: E402
 from link import Link  # noqa: E402
+from ports import free_port  # noqa: E402
 from provision_kit import SOURCE, openssl  # noqa: E402
 
 DEVICE, APPLICATION, PASSWORD = "thing-7", "application", "correct-horse"

@@ -9,7 +9,8 @@ import socket
 import subprocess
 
 from cloud_kit import APPLICATION, DEVICE, PASSWORD, CloudBroker
-from device_kit import _DIE_WITH_PARENT, end, free_port, wait_for
+from device_kit import _DIE_WITH_PARENT, end, wait_for
+from ports import free_port
 from provision_kit import has_address
 
 

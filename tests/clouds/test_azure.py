@@ -13,7 +13,8 @@ import pytest
 from cloud_kit import DEVICE, Authority, Program  # first: it makes the other kits known
 from accounting import Arrival, Balance
 from cloud_rules import AZURE, AZURE_HUB, azure_bag, breaches_of_file
-from device_kit import SLOWER, free_port, wait_for
+from device_kit import SLOWER, wait_for
+from ports import free_port
 from provision_kit import SOURCE, has_address
 from stand_in import BridgedDevice, StandIn
 

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from fault_kit import device, how_many, measured, only_long, own_network, record, wait_until
-from device_kit import free_port
+from ports import free_port
 from name_server import PORT as NAME_SERVICE
 from name_server import NameServer
 

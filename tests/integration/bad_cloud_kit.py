@@ -7,7 +7,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from device_kit import Steady, free_port
+from device_kit import Steady
+from ports import free_port
 from provision_kit import openssl
 
 DEVICE, USER, PASSWORD = "thing-7", "device", "correct-horse"

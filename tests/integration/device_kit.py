@@ -19,7 +19,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from provision_kit import BUILD, Broker, Client, Device as ProvisionedDevice, wait_until
+from ports import free_port
+from provision_kit import BUILD, Broker, Client, Device as ProvisionedDevice, terminate, wait_until
 
 PROBE = BUILD / "tests" / "integration" / "probe"
 LONG = os.environ.get("DEVBUS_LONG") == "1"
@@ -36,19 +37,6 @@ def wait_for(what, condition, timeout_s=10):
         assert time.monotonic() < end, f"after {timeout_s} s still not: {what}"
         time.sleep(0.005)
     return value
-
-
-def free_port():
-    """Not of the range from which the kernel takes ports for connections: a client that tries to reach a stopped broker
-    would sooner or later be given the broker's port, and keep it."""
-    while True:
-        port = random.randrange(10000, 30000)
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 def end(process):
@@ -69,9 +57,8 @@ class Steady(Broker):
     def stop(self):
         if self.process and self.process.poll() is None:
             self.thaw()
-            self.process.terminate()
             try:
-                self.process.wait(10)
+                terminate(self.process)
             finally:
                 end(self.process)
         self.process = None

@@ -3,6 +3,7 @@
 with a limit and cleans up after itself; ports are whatever loopback has free."""
 import getpass
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -13,10 +14,13 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from ports import free_port
+
 SOURCE = Path(__file__).resolve().parents[2]
 PROGRAM = SOURCE / "etc" / "devbus-provision"
 BUILD = Path(os.environ.get("builddir", SOURCE))
 PLUGIN = BUILD.resolve() / "etc" / "mosquitto-plugin" / ".libs" / "devbus-admission.so"  # where it was built
+LISTENER = re.compile(r"^listener (\d+) 127\.0\.0\.1", re.MULTILINE)
 
 
 def wait_until(condition, timeout_s=10):
@@ -32,12 +36,6 @@ def has_address(name):
         return bool(socket.getaddrinfo(name, None))
     except OSError:
         return False
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def openssl(folder, *words):
@@ -65,6 +63,23 @@ def make_certificate(folder, name):
             "--cloud-keyfile", folder / f"{name}.key"]
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def terminate(process, timeout_s=10):
+    """Asks more than once: Mosquitto forgets a SIGTERM that comes between its first open port and its main loop."""
+    end = time.monotonic() + timeout_s
+    while True:
+        process.terminate()
+        try:
+            return process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > end:
+                raise
+
+
 class Broker:
     """Mosquitto with the configuration file @conf; with @text that is written first, {port} in it being @port."""
 
@@ -80,14 +95,13 @@ class Broker:
         wait_until(self.is_open)
 
     def is_open(self):
+        """At all its ports: it opens one after the other."""
         assert self.process.poll() is None, self.log()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return all(map(listens, {self.port, *map(int, LISTENER.findall(self.conf.read_text()))}))
 
     def stop(self):
         if self.process:
-            self.process.terminate()
-            self.process.wait(10)
+            terminate(self.process)
             self.process = None
 
     def restart(self):

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from bad_cloud_kit import DEVICE, USER, BadCloud, Certificates, Server, hangs, is_a_web_server
-from device_kit import SLOWER, compile_shim, free_port
+from bad_cloud_kit import USER, BadCloud, Certificates, Server, hangs, is_a_web_server
+from device_kit import SLOWER, compile_shim
+from ports import free_port
 from provision_kit import run_provision
 from watcher_kit import Bridge, Watched, wait_for_reason
 

@@ -9,7 +9,8 @@ import pytest
 
 from bad_cloud_kit import (DEVICE, PASSWORD, USER, BadCloud, Certificates, Server, closes, connack, hangs, is_a_web_server, suback,
                            talks)
-from device_kit import BUILD, SLOWER, compile_shim, free_port, wait_for
+from device_kit import BUILD, SLOWER, compile_shim, wait_for
+from ports import free_port
 from provision_kit import Client
 
 PROGRAM = BUILD / "tools" / "cloud-test" / "devbus-cloud-test"

@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from device_kit import _DIE_WITH_PARENT, BUILD, cloud_broker, end, free_port, wait_for
+from device_kit import _DIE_WITH_PARENT, BUILD, cloud_broker, end, wait_for
+from ports import free_port
 from provision_kit import PLUGIN, SOURCE
 from reboot_kit import program_of
 

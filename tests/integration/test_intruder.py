@@ -13,7 +13,8 @@ from itertools import count
 
 import pytest
 
-from device_kit import Device, cloud_broker, free_port, wait_for
+from device_kit import Device, cloud_broker, wait_for
+from ports import free_port
 from provision_kit import PLUGIN, SOURCE, run_provision
 from raw_mqtt import V31, V311, V5, WITH_WILL, RawClient
 

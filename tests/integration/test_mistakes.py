@@ -96,7 +96,7 @@ def on_terminal(columns, *command):
 
 
 def test_describe_fits_the_terminal(tmp_path):
-    with Device(tmp_path) as device, Probe(device) as probe:
+    with Device(tmp_path) as device, Probe(device):
         wait_for("the probe is online", lambda: "online" in run(DEVBUSCTL, "--config-dir", device.output, "status", "probe").stdout)
         described = {columns: on_terminal(columns, DEVBUSCTL, "--config-dir", device.output, "describe", "probe") for columns in (80, 200)}
         for columns, text in described.items():

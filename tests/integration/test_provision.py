@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from provision_kit import SOURCE, Broker, Client, Device, free_port, has_address, openssl, plain_broker, wait_until
+from ports import free_port
+from provision_kit import SOURCE, Broker, Client, Device, plain_broker, wait_until
 
 DENIED = 0x87
 ME = getpass.getuser()

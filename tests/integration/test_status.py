@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from device_kit import SLOWER, Device, Probe, free_port, wait_for
+from device_kit import SLOWER, Device, Probe, wait_for
+from ports import free_port
 
 STATUS = "service/probe/status"
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates
-from device_kit import SLOWER, free_port, wait_for
+from device_kit import SLOWER, wait_for
+from ports import free_port
 from provision_kit import Client, run_provision
 from watcher_kit import Bridge, Watched
 

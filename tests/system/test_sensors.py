@@ -2,7 +2,6 @@
 """Sensors as the cloud sees them, on a device whose chips are files: a sensor that hangs, a changed interval, alarms over a restart,
 packs, and reports that are kept while the cloud is away."""
 import datetime
-import json
 import os
 import time
 
