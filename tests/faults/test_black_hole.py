@@ -82,10 +82,11 @@ def cloud_is_at(it, host, *more):
         set_address(cloud, address, f"listener {tunnel} 127.0.0.1", "local_password of-the-test", *more)
         set_address(bridge, f"127.0.0.1:{tunnel}", "remote_username tunnel", "remote_password of-the-test")
         it.stop_service("bridge")
-        it.start_service("bridge")
+        it.restart_local_broker()
+        it.start_service("bridge")  # online only when all of the way to the cloud is
     else:
         set_address(bridge, address)
-    it.restart_local_broker()
+        it.restart_local_broker()
     it.bridge_should_work_within(20)
 
 
