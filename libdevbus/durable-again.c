@@ -21,7 +21,7 @@ bool durable_confirmed_by(const struct devbus *bus, const char *means)
 static void begin_again(struct durable *durable, bool proven)
 {
 	durable->read_seq = durable->acked_seq = durable->token_seq = durable->confirmed_seq =
-		durable->timed_seq = 0;
+		durable->timed_seq = durable->there_seq = 0;
 	durable->proven = proven;
 	durable->again_wanted = false;
 }
@@ -60,7 +60,9 @@ void durable_expect_ack(struct devbus *bus, uint64_t seq)
 	struct durable *durable = bus->durable;
 	const int64_t wait_ms = 1000 * (int64_t)bus->settings.confirm_after_s << durable->overdue_count;
 
-	if (durable->expecting_ack || seq <= durable->confirmed_seq)
+	if (seq > durable->there_seq)
+		durable->there_seq = seq;
+	if (durable->expecting_ack || durable->there_seq <= durable->confirmed_seq)
 		return;
 	durable->expecting_ack = true;
 	loop_timer_set(durable->overdue, loop_now_ms(bus->loop) + wait_ms);
@@ -89,7 +91,7 @@ void durable_progress(struct devbus *bus)
 		return;
 	durable->expecting_ack = false;
 	loop_timer_stop(durable->overdue);
-	durable_expect_ack(bus, durable->token_seq);
+	durable_expect_ack(bus, durable->there_seq);
 }
 
 void durable_lost(struct devbus *bus)

@@ -39,6 +39,7 @@ struct durable {
 	struct loop_timer *
 		overdue; /* with confirm = ack: the cloud's broker has events that nobody there acknowledges */
 	bool expecting_ack; /* it runs */
+	uint64_t there_seq; /* the cloud's broker has everything up to here, by its token */
 	unsigned overdue_count; /* in a row */
 
 	/* the open batch */

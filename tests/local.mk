@@ -31,6 +31,7 @@ unit_tests = \
 	%D%/unit/test-command-secrets \
 	%D%/unit/test-crash \
 	%D%/unit/test-durable \
+	%D%/unit/test-durable-ack \
 	%D%/unit/test-durable-limits \
 	%D%/unit/test-durable-refused \
 	%D%/unit/test-echo \
@@ -98,6 +99,7 @@ bus_kit = %D%/unit/bus-kit.c %D%/unit/fake-link.c
 %C%_unit_test_crash_SOURCES = %D%/unit/test-crash.c %D%/unit/power-cut.c $(bus_kit)
 %C%_unit_test_command_secrets_SOURCES = %D%/unit/test-command-secrets.c $(bus_kit)
 %C%_unit_test_durable_SOURCES = %D%/unit/test-durable.c $(bus_kit)
+%C%_unit_test_durable_ack_SOURCES = %D%/unit/test-durable-ack.c $(bus_kit)
 %C%_unit_test_durable_limits_SOURCES = %D%/unit/test-durable-limits.c $(bus_kit)
 %C%_unit_test_durable_refused_SOURCES = %D%/unit/test-durable-refused.c $(bus_kit)
 %C%_unit_test_echo_SOURCES = %D%/unit/test-echo.c $(bus_kit)

@@ -492,47 +492,6 @@ START_TEST(test_only_the_cloud_confirms)
 }
 END_TEST
 
-/* A broker that was killed may have lost what it had taken: the echo proves that it had it, and nobody acknowledges. */
-START_TEST(test_unacknowledged_is_sent_again)
-{
-	static const int64_t pauses_s[] = { 10, 20, 40, 80, 160, 320, 640, 640 };
-	char payload[100];
-
-	kit_setting("confirm", "ack");
-	kit_setting("confirm_after_s", "10");
-	serve_and_start();
-	publish_durable(3);
-	acknowledge_all();
-	assert_sent(1, 3);
-	kit_turn(20 * 1000); /* its token is not back: the link may be down */
-	ck_assert_int_eq(take_sent(), 0);
-	echo(token_of(":3"));
-	assert_waiting(3);
-	for (size_t i = 0; i < LENGTH(pauses_s); i++) {
-		kit_turn(1000 * pauses_s[i] - 1);
-		ck_assert_int_eq(take_sent(), 0);
-		kit_turn(1);
-		acknowledge_all();
-		assert_sent(1, 3);
-		echo(token_of(":3"));
-	}
-	snprintf(payload, sizeof payload, "{\"stream\":\"%s\",\"seq\":2}", store_stream(kit.bus->store));
-	command("ack", payload);
-	assert_waiting(1);
-	kit_turn(10 * 1000 - 1); /* progress: soon again */
-	ck_assert_int_eq(take_sent(), 0);
-	kit_turn(1);
-	acknowledge_all();
-	assert_sent(3, 3);
-	snprintf(payload, sizeof payload, "{\"stream\":\"%s\",\"seq\":3}", store_stream(kit.bus->store));
-	command("ack", payload);
-	assert_waiting(0);
-	echo(token_of(":3"));
-	kit_turn(86400 * 1000);
-	ck_assert_int_eq(take_sent(), 0);
-}
-END_TEST
-
 START_TEST(test_time_confirms)
 {
 	kit_setting("confirm", "time");
@@ -616,7 +575,6 @@ int main(void)
 	tcase_add_loop_test(all, test_first_window_and_the_cloud, 0, 2);
 	tcase_add_loop_test(all, test_confirmed_by_the_cloud, 0, LENGTH(modes) * LENGTH(acks));
 	tcase_add_test(all, test_only_the_cloud_confirms);
-	tcase_add_test(all, test_unacknowledged_is_sent_again);
 	tcase_add_test(all, test_time_confirms);
 	tcase_add_loop_test(all, test_confirmed_on_a_full_disk, 0, 2);
 	suite_add_tcase(suite, all);
