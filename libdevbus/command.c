@@ -24,6 +24,7 @@ enum {
 struct known {
 	char method[TOPIC_LEVEL_MAX + 1];
 	char *args, *event;
+	uint64_t seq;
 	bool final;
 	int r; /* -ENOMEM: not copied */
 };
@@ -35,6 +36,7 @@ static void copy_known(const struct store_command *record, void *userdata)
 	strncpy(known->method, record->method, sizeof known->method - 1);
 	known->args = record->args ? strdup(record->args) : NULL;
 	known->event = strdup(record->event);
+	known->seq = record->seq;
 	known->final = record->final;
 	known->r = !known->event || (record->args && !known->args) ? -ENOMEM : 0;
 }
@@ -76,7 +78,9 @@ static int on_known(struct devbus *bus, const char *command, const struct envelo
 		return r;
 	bus->stats.commands_repeated++;
 	if (same) {
-		command_publish(bus, command, known->event);
+		/* An event that overtook those before it would look like a loss of them (protocol 6.2). */
+		if (!durable_will_send(bus, known->seq))
+			command_publish(bus, command, known->event);
 		return 0;
 	}
 	error_set(

@@ -326,6 +326,21 @@ void durable_send(struct devbus *bus)
 	outbox_send(bus->outbox, bus->link);
 }
 
+static void note_seq(const struct store_event *event, void *userdata)
+{
+	*(uint64_t *)userdata = event->seq;
+}
+
+bool durable_will_send(struct devbus *bus, uint64_t seq)
+{
+	const struct durable *durable = bus->durable;
+	uint64_t found = 0;
+
+	if (seq <= durable->read_seq && (!durable->refused_seq || seq < durable->refused_seq))
+		return false;
+	return store_events_read(bus->store, seq - 1, 1, note_seq, &found) == 0 && found == seq;
+}
+
 /* ---- */
 
 int durable_new(struct devbus *bus)

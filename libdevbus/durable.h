@@ -76,6 +76,9 @@ int durable_make_room(struct devbus *bus, enum outbox_class class, size_t bytes)
 /* Sends what is on disk and was not sent on this connection, as far as the window allows. After anything was added. */
 void durable_send(struct devbus *bus);
 
+/* Whether the event with this number waits on disk for its turn on this connection. */
+bool durable_will_send(struct devbus *bus, uint64_t seq);
+
 /* ---- durable-again.c */
 void durable_connected(struct devbus *bus);
 void durable_lost(struct devbus *bus);

@@ -85,6 +85,31 @@ START_TEST(test_known_id_while_it_runs)
 }
 END_TEST
 
+/* The last event has its place behind those that wait for the bridge, also when it is asked for again. */
+START_TEST(test_known_id_whose_event_waits)
+{
+	const int window = BRIDGE_WINDOW_FIRST;
+
+	serve_and_start();
+	kit.bus->durable->proven = false; /* as after a reconnect */
+	publish_durable(window + 1);
+	fake_link_acknowledge_all();
+	ck_assert_int_eq(take_sent(), window);
+	command("simple", "{\"id\":\"a\"}");
+	command("simple", "{\"id\":\"a\"}");
+	ck_assert_uint_eq(kit.bus->stats.commands_repeated, 1);
+	no_event();
+	kit_echo_tokens();
+	ck_assert_int_eq(take_sent(), 1);
+	event("simple", "accepted");
+	event("simple", "succeeded");
+	no_event();
+	command("simple", "{\"id\":\"a\"}"); /* now it is a repeat */
+	event("simple", "succeeded");
+	no_event();
+}
+END_TEST
+
 static void send_number(const char *name, int number)
 {
 	char payload[40];
@@ -397,6 +422,7 @@ int main(void)
 	tcase_add_checked_fixture(all, serve_set_up, kit_tear_down);
 	tcase_add_loop_test(all, test_known_id, 0, 2 * LENGTH(repeats));
 	tcase_add_test(all, test_known_id_while_it_runs);
+	tcase_add_test(all, test_known_id_whose_event_waits);
 	tcase_add_test(all, test_journal_is_bounded);
 	tcase_add_loop_test(all, test_rejections_have_a_share, 0, 2);
 	tcase_add_loop_test(all, test_ids_are_forgotten_by_age, 0, 2);
