@@ -115,6 +115,15 @@ static int save_event(struct devbus_request *request, const struct envelope_even
 	return r;
 }
 
+/* What does not fit now and never will. */
+static bool too_large(const struct devbus *bus, const char *text)
+{
+	size_t size = strlen(text);
+
+	return size > bus->settings.payload_limit_bytes ||
+	       size + TOPIC_SIZE + STORE_EVENT_OVERHEAD > bus->settings.outbox_limit_bytes;
+}
+
 /* To the disk first, the journal and the outbox at once, then to the cloud. */
 static int tell(struct devbus_request *request, struct envelope_event *event)
 {
@@ -129,7 +138,7 @@ static int tell(struct devbus_request *request, struct envelope_event *event)
 	text = print_event(bus, event);
 	if (!text)
 		return -ENOMEM;
-	if (strlen(text) > bus->settings.payload_limit_bytes) {
+	if (too_large(bus, text)) {
 		free(text);
 		return -EMSGSIZE; /* before it is written: nobody would ever hear of it */
 	}
@@ -278,7 +287,8 @@ static int command_succeed(struct devbus_request *request, struct devbus_json *r
 	int r = finish(request, result);
 
 	if (r == -EMSGSIZE)
-		r = command_fail(request, DEVBUS_E_INTERNAL, "the result is larger than payload_limit_bytes");
+		r = command_fail(request, DEVBUS_E_INTERNAL,
+			"the result is larger than payload_limit_bytes or outbox_limit_bytes");
 	else if (r < 0 && !request->accepted)
 		command_fail(request, DEVBUS_E_IO_ERROR, "the command journal cannot be written");
 	return r;

@@ -99,6 +99,27 @@ static const struct {
 	{ RETURN, "failed", "error.code", "busy" },
 };
 
+/* A result for which there never will be room on disk is not tried for ever. */
+START_TEST(test_result_larger_than_the_disk_may_hold)
+{
+	struct devbus_json *result = devbus_json_new_object();
+	char *text = calloc(1, 65536);
+
+	kit_setting("payload_limit_bytes", "130048");
+	kit_setting("outbox_limit_bytes", "65536");
+	serve_and_start();
+	behaviour = DEFER;
+	command("simple", "{\"id\":\"a\"}");
+	event("simple", "accepted");
+	memset(text, 'x', 65535);
+	ck_assert_int_eq(devbus_json_set(result, "text", devbus_json_new_string(text)), 0);
+	free(text);
+	devbus_reply_json(deferred[0], result);
+	kit_assert_member(event("simple", "failed"), "error.code", "internal");
+	ck_assert_uint_eq(server_pending(kit.bus), 0);
+}
+END_TEST
+
 /* One final state, in the handler or later, and the same one again for the same id. */
 START_TEST(test_endings)
 {
@@ -315,6 +336,7 @@ int main(void)
 	tcase_add_test(all, test_accepted_running_succeeded);
 	tcase_add_loop_test(all, test_progress_is_clamped, 0, LENGTH(steps));
 	tcase_add_test(all, test_progress_of_a_call_says_nothing);
+	tcase_add_test(all, test_result_larger_than_the_disk_may_hold);
 	tcase_add_loop_test(all, test_endings, 0, 2 * LENGTH(endings));
 	tcase_add_loop_test(all, test_rejected, 0, LENGTH(rejections));
 	tcase_add_test(all, test_topic_that_is_no_level);
