@@ -191,6 +191,7 @@ int status_problem(struct devbus *bus, enum status_problem problem, const char *
 /* ---- publish.c: states that are published again */
 void states_connected(struct devbus *bus);
 void states_try_again(struct devbus *bus);
+bool states_wait(const struct devbus *bus); /* for the next connection */
 void states_free(struct devbus *bus);
 
 /* ---- call.c */

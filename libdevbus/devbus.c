@@ -283,12 +283,17 @@ int devbus_run(struct devbus *bus)
 	return r;
 }
 
+static bool unconfirmed(const struct devbus *bus)
+{
+	return outbox_count(bus->outbox) + durable_count(bus) > 0 || states_wait(bus);
+}
+
 int devbus_flush(struct devbus *bus, uint32_t timeout_ms)
 {
 	int64_t until_ms = loop_now_ms(bus->loop) + timeout_ms;
 	int r = 0;
 
-	while (r == 0 && outbox_count(bus->outbox) + durable_count(bus) > 0) {
+	while (r == 0 && unconfirmed(bus)) {
 		if (loop_now_ms(bus->loop) >= until_ms)
 			r = -ETIMEDOUT;
 		else

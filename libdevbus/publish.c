@@ -108,6 +108,11 @@ void states_try_again(struct devbus *bus)
 	send_states(bus, false);
 }
 
+bool states_wait(const struct devbus *bus)
+{
+	return bus->states && !bus->connected;
+}
+
 void states_free(struct devbus *bus)
 {
 	if (!bus->states)

@@ -310,6 +310,19 @@ START_TEST(test_flush)
 }
 END_TEST
 
+/* A state waits in no queue while there is no connection, but it waits. */
+START_TEST(test_flush_of_a_state)
+{
+	kit_open(0);
+	ck_assert_int_eq(devbus_publish_json(kit.bus, DEVBUS_STATE, "x", parse("{}")), 0);
+	kit.time.step_ms = 100;
+	ck_assert_int_eq(devbus_flush(kit.bus, 250), -ETIMEDOUT);
+	kit.time.step_ms = 0;
+	kit_connect();
+	ck_assert_int_eq(devbus_flush(kit.bus, 0), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("publish");
@@ -329,6 +342,7 @@ int main(void)
 	tcase_add_test(all, test_raw_payloads_are_left_alone);
 	tcase_add_loop_test(all, test_stamps_of_any_topic, 0, LENGTH(stamps));
 	tcase_add_test(all, test_flush);
+	tcase_add_test(all, test_flush_of_a_state);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
 }
