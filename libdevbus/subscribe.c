@@ -70,9 +70,11 @@ static void on_message(struct devbus *bus, const struct link_message *message, v
 static void on_raw(struct devbus *bus, const struct link_message *message, void *userdata)
 {
 	const struct subscriber *subscriber = userdata;
+	int64_t entered_ms = bus_enter(bus);
 
 	subscriber->raw(bus, message->topic, message->payload, message->payload_size, message->retained,
 		subscriber->userdata);
+	bus_leave(bus, entered_ms, "handler of the subscription to", message->topic);
 }
 
 static int subscribe(struct devbus *bus, const char *filter, bus_message_handler *handler,

@@ -162,6 +162,24 @@ START_TEST(test_replaced_without_a_gap)
 }
 END_TEST
 
+static void block(struct devbus *bus, const char *topic, const void *payload, size_t size, bool retained,
+	void *userdata)
+{
+	(void)bus, (void)topic, (void)payload, (void)size, (void)retained, (void)userdata;
+	fake_clock_turn(&kit.time, 6000); /* past half of the keep-alive */
+}
+
+START_TEST(test_slow_raw_handler_is_counted)
+{
+	kit_start();
+	ck_assert_int_eq(devbus_subscribe_raw(kit.bus, "a", block, NULL), 0);
+	kit_settle();
+	fake_link_deliver_text("a", "x");
+	ck_assert_uint_eq(kit.bus->stats.handlers_slow, 1);
+	ck_assert_uint_eq(kit.bus->stats.handler_slowest_ms, 6000);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("subscribe");
@@ -176,6 +194,7 @@ int main(void)
 	tcase_add_test(all, test_same_filter_again_replaces);
 	tcase_add_loop_test(all, test_unsubscribe_is_made_good, 0, 3);
 	tcase_add_test(all, test_replaced_without_a_gap);
+	tcase_add_test(all, test_slow_raw_handler_is_counted);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
 }
