@@ -126,6 +126,20 @@ static int set_attributes(posix_spawnattr_t *attributes)
 		attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 }
 
+/*
+ * Paho's socket has close-on-exec only when it is connected. A program that was started in between would hold the connection open when
+ * this process dies, and the broker would not publish the will.
+ */
+static int close_from(posix_spawn_file_actions_t *files, int fd)
+{
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+	return posix_spawn_file_actions_addclosefrom_np(files, fd);
+#else
+	(void)files, (void)fd;
+	return 0;
+#endif
+}
+
 static int set_files(
 	posix_spawn_file_actions_t *files, const struct devbus_program_options *options, int output_fd)
 {
@@ -138,7 +152,7 @@ static int set_files(
 		r = posix_spawn_file_actions_adddup2(files, output_fd, 2);
 	if (r == 0 && options->kept_fd > 0)
 		r = posix_spawn_file_actions_adddup2(files, options->kept_fd, KEPT_FD);
-	return r;
+	return r == 0 ? close_from(files, options->kept_fd > 0 ? KEPT_FD + 1 : KEPT_FD) : r;
 }
 
 static int spawn(struct devbus_program *program, const struct devbus_program_options *options)

@@ -53,8 +53,9 @@ struct devbus_program_options {
 };
 
 /*
- * Starts it in a session of its own, signals as after exec of a fresh process. Needs pidfd_open(2), Linux 5.3. What it writes beyond 64 KiB is an
- * error for it. Returns 0, -ENOENT, -EACCES, -ENOSYS or another negative errno; after a failure the handler is not called.
+ * Starts it in a session of its own, signals as after exec of a fresh process, with no other fds than those above (before glibc 2.34 also with
+ * those that lack FD_CLOEXEC). Needs pidfd_open(2), Linux 5.3. What it writes beyond 64 KiB is an error for it. Returns 0, -ENOENT, -EACCES,
+ * -ENOSYS or another negative errno; after a failure the handler is not called.
  */
 int devbus_program_start(struct devbus *bus, const struct devbus_program_options *options,
 	struct devbus_program **ret_program);

@@ -143,6 +143,22 @@ START_TEST(test_kept_fd)
 }
 END_TEST
 
+/* Others may have been opened by a library that does not mark them, such as Paho's socket while it connects. */
+START_TEST(test_no_other_fd)
+{
+	struct devbus_program_options options =
+		shell("for fd in 3 100; do [ ! -e /proc/self/fd/$fd ] || echo $fd; done");
+	int unmarked = fcntl(STDERR_FILENO, F_DUPFD, 100);
+
+	ck_assert_int_eq(unmarked, 100);
+	options.kept_fd = _i ? unmarked : 0;
+	start(&options);
+	await_end();
+	ck_assert_str_eq(ended.output, _i ? "3\n" : "");
+	close(unmarked);
+}
+END_TEST
+
 START_TEST(test_leave)
 {
 	struct devbus_program_options options = shell("read line; printf x >&3");
@@ -248,6 +264,7 @@ int main(void)
 	tcase_add_loop_test(programs, test_end, 0, LENGTH(ends));
 	tcase_add_test(programs, test_environment_and_input);
 	tcase_add_test(programs, test_kept_fd);
+	tcase_add_loop_test(programs, test_no_other_fd, 0, 2);
 	tcase_add_test(programs, test_leave);
 	tcase_add_test(programs, test_clock_synced);
 	tcase_add_test(programs, test_much_output);
