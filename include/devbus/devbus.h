@@ -13,8 +13,8 @@
  * broker may give the connection up. Longer handlers are counted and named in the log; do long work in a
  * worker (<devbus/worker.h>) or child process, and answer later.
  *
- * The process: SIGPIPE is ignored from devbus_open() on (Paho does so), and the environment variable
- * http_proxy is removed (Paho would obey it even for loopback). Do not fork() without exec() after it.
+ * The process: SIGPIPE is ignored from the first attempt to connect on (Paho does so), and devbus_open() removes the environment variable
+ * http_proxy (Paho would obey it even for loopback). Do not fork() without exec() after it.
  *
  * Errors: functions return 0 or a negative errno; results go to ret_ parameters, untouched on failure.
  */
@@ -57,8 +57,8 @@ struct devbus_options {
  * Reads the settings (devbus.conf, devbus.d/NAME.conf, environment; see devbus.conf(5)), takes the lock of this name and
  * starts to connect. The broker need not be there: connecting goes on for ever, with exponential
  * back-off. What is wrong is also said in the log, with file and line.
- * Returns 0, -EINVAL (name or a setting), -EADDRINUSE (a service of this name runs already),
- * -EBUSY (a bus is open in this process), -ENOENT, -EACCES, -EROFS, -ENOSPC (state folder) or -ENOMEM.
+ * Returns 0, -EINVAL (name or a setting), -EADDRINUSE (a service of this name runs already), -EBUSY (a bus is open in this process),
+ * -ENOENT, -EACCES, -EROFS, -ENOSPC (state folder), -EPROTONOSUPPORT (its state is of a newer version), -ENOMEM or another negative errno.
  */
 int devbus_open(const char *name, struct devbus **ret_bus);
 int devbus_open_with(const struct devbus_options *options, struct devbus **ret_bus);
@@ -72,7 +72,7 @@ void devbus_close(struct devbus *bus);
 
 /*
  * Marks the service ready (devbus_ready()) and dispatches until devbus_quit(), SIGTERM or SIGINT. The two signals are
- * taken over for the time of the call. Returns 0, or a negative errno if it cannot go on.
+ * taken over for the time of the call. Not from inside a handler. Returns 0, or a negative errno if it cannot go on.
  */
 int devbus_run(struct devbus *bus);
 
@@ -81,7 +81,7 @@ void devbus_quit(struct devbus *bus);
 
 /*
  * For a foreign loop: one fd, borrowed until devbus_close(), that is readable (poll, level-triggered) when
- * devbus_dispatch() has something to do. devbus_dispatch() never waits. Returns 0 or a negative errno.
+ * devbus_dispatch() has something to do. devbus_dispatch() never waits. Not from inside a handler. Returns 0 or a negative errno.
  */
 int devbus_fd(const struct devbus *bus);
 int devbus_dispatch(struct devbus *bus);
@@ -133,7 +133,7 @@ const char *devbus_state_dir(const struct devbus *bus);
 /*
  * The service's own settings: section [NAME] of devbus.conf and devbus.d/NAME.conf, then the
  * environment DEVBUS_<NAME>_<KEY>, into *@value. A key that the table does not know, or a wrong value, is an error
- * that names file and line in the log. Returns 0, -EINVAL or -ENOMEM.
+ * that names file and line in the log. Returns 0, -EINVAL, -ENOMEM or a negative errno of reading a file.
  */
 int devbus_settings(struct devbus *bus, const struct devbus_field *fields, void *value);
 
@@ -178,7 +178,8 @@ struct devbus_method {
 
 /*
  * Registers @methods (ended by { 0 }; borrowed until devbus_close()) as local calls service/<name>/call/<method> and,
- * where marked, as commands. `ping`, `describe` and `stats` are always there. Once per bus.
+ * where marked, as commands. `ping`, `describe` and `stats` are always there. Once per bus, before the first dispatch: the commands that
+ * the broker kept come with the connection, and nobody keeps those that find no method.
  * Returns 0, -EINVAL (a method that cannot be; the log says why), -EALREADY, -EPERM (a caller serves nothing) or -ENOMEM.
  */
 int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *userdata);
@@ -230,7 +231,7 @@ enum devbus_publication {
  * Publishes the struct that @fields describes as @item (a topic level). Events get the members `time` and, while the clock is not
  * synchronised, `clock` unless they have them. States are remembered and published again at each reconnect.
  * Never blocks on the broker. Returns 0 (sent or queued), -EINVAL, -EMSGSIZE (setting payload_limit_bytes), -ENOBUFS
- * (the queue is full of what is more important), -ENOTSUP, -EIO, -ENOSPC (durable: not on disk) or -ENOMEM.
+ * (the queue is full of what is more important), -EPERM (a caller), -ENOMEM, or a negative errno of the disk (durable: it is not there).
  */
 int devbus_publish(struct devbus *bus, enum devbus_publication what, const char *item,
 	const struct devbus_field *fields, const void *value);
@@ -283,7 +284,7 @@ int devbus_unsubscribe(struct devbus *bus, const char *filter);
  * devbus_subscribe(); and publishing to any topic, as far as the broker's ACL allows; statuses and events get `time` and `clock` as
  * above. @payload is borrowed until the handler returns and ends with a NUL that @size does not count. @object is taken, also on
  * failure. devbus_publish_raw() publishes @size bytes of any form (NULL: none), not retained, and stamps nothing.
- * devbus_clear_topic() removes what is retained on a topic. Errors as above.
+ * devbus_clear_topic() removes what is retained on a topic; a state of our own comes back at the next reconnect. Errors as above.
  */
 typedef void devbus_raw_handler(struct devbus *bus, const char *topic, const void *payload, size_t size,
 	bool retained, void *userdata);
