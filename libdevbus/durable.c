@@ -224,6 +224,11 @@ static void retry_later(struct devbus *bus)
 		durable->retry_ms = RETRY_MAX_MS;
 }
 
+static bool window_open(const struct durable *durable)
+{
+	return bridge_window_takes(durable->under_way, durable->proven);
+}
+
 static void retry_due(void *userdata)
 {
 	struct devbus *bus = userdata;
@@ -235,6 +240,8 @@ static void retry_due(void *userdata)
 		durable->acked_seq = durable->read_seq;
 	durable->refused_seq = 0;
 	durable_send(bus);
+	if (durable->unacked_count == 0 && window_open(durable))
+		no_longer_refused(bus); /* it was given up meanwhile, and nothing waits behind it */
 }
 
 static void on_acknowledged(int reason, void *userdata)
@@ -266,11 +273,6 @@ struct reading {
 	struct devbus *bus;
 	bool stopped; /* the window is full, or memory is short: what follows must not overtake */
 };
-
-static bool window_open(const struct durable *durable)
-{
-	return bridge_window_takes(durable->under_way, durable->proven);
-}
 
 static void send_event(const struct store_event *event, void *userdata)
 {

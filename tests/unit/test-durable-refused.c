@@ -199,6 +199,20 @@ START_TEST(test_refused_is_shown)
 }
 END_TEST
 
+START_TEST(test_refused_until_it_is_too_old)
+{
+	kit_start();
+	publish_durable(1);
+	refuse_next("1");
+	kit_turn(721 * (int64_t)3600 * 1000);
+	refuse_next("1");
+	ck_assert_uint_eq(kit.bus->stats.events_dropped, 1);
+	ck_assert_str_eq(state_now(), "degraded");
+	kit_turn(2000);
+	ck_assert_str_eq(state_now(), "online");
+}
+END_TEST
+
 /* What the link cannot even send is with nobody. */
 START_TEST(test_link_refuses)
 {
@@ -234,6 +248,7 @@ int main(void)
 	tcase_add_test(all, test_refused_and_reconnected);
 	tcase_add_test(all, test_refused_until_there_is_no_room);
 	tcase_add_test(all, test_refused_is_shown);
+	tcase_add_test(all, test_refused_until_it_is_too_old);
 	tcase_add_test(all, test_link_refuses);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
