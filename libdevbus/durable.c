@@ -141,6 +141,14 @@ static void again_due(void *userdata)
 		start_time(bus);
 }
 
+/* What the local broker refused is not at the cloud, whatever behind it is. */
+static uint64_t before_refused(const struct durable *durable, uint64_t seq)
+{
+	uint64_t refused_seq = durable->refused_seq ? durable->refused_seq : durable->retried_seq;
+
+	return refused_seq && refused_seq <= seq ? refused_seq - 1 : seq;
+}
+
 void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *object)
 {
 	const char *stream = devbus_json_string(devbus_json_get(object, "stream"));
@@ -155,7 +163,7 @@ void durable_confirmed_by_cloud(struct devbus *bus, const struct devbus_json *ob
 	seq = (uint64_t)number;
 	if (strcmp(stream, store_stream(bus->store)) == 0 ||
 		store_events_of_stream(bus->store, stream, seq, &seq) == 0) /* kept from a damaged store */
-		confirm(bus, seq);
+		confirm(bus, before_refused(bus->durable, seq));
 	else
 		bus->stats.messages_malformed++;
 }

@@ -75,6 +75,27 @@ START_TEST(test_not_yet_at_the_cloud)
 }
 END_TEST
 
+/* It came through before the refused one in front of it: a gap to the cloud, which acknowledges what it has. */
+START_TEST(test_behind_a_refused_one)
+{
+	enum { QUOTA_EXCEEDED = 0x97 };
+
+	start_with_ack();
+	publish_durable(2);
+	fake_link_acknowledge(kit_published(EVENT_TOPIC), QUOTA_EXCEEDED);
+	fake_link_acknowledge(kit_published(EVENT_TOPIC), 0);
+	acknowledge_as_cloud(2);
+	assert_waiting(2);
+	kit_turn(1000);
+	acknowledge_as_cloud(2); /* late */
+	assert_waiting(2);
+	acknowledge_all();
+	assert_sent(1, 2);
+	acknowledge_as_cloud(2);
+	assert_waiting(0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("durable-ack");
@@ -83,6 +104,7 @@ int main(void)
 	tcase_add_checked_fixture(all, serve_set_up, kit_tear_down);
 	tcase_add_test(all, test_unacknowledged_is_sent_again);
 	tcase_add_test(all, test_not_yet_at_the_cloud);
+	tcase_add_test(all, test_behind_a_refused_one);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
 }
