@@ -157,6 +157,35 @@ static const char *answer_hear(
 	return words_connack(answer->bytes[3], conf->private_bit);
 }
 
+static int fail_closed(struct reach *reach, bool answered)
+{
+	return reach_fail(reach, -ECONNRESET,
+		answered ? "the cloud has closed the connection"
+			 : "the cloud closes the connection in place of an answer to CONNECT; check "
+			   "the client id, the user and the certificate of this device there");
+}
+
+/*
+ * Waits until something can be moved. An end that is torn is reported even if nothing is asked of it, and for as long as the other one is stuck: false, and
+ * @ret_closed is that end.
+ */
+static bool wait_to_move(const struct flow *out, const struct flow *in, struct end **ret_closed)
+{
+	struct end *const ends[] = { out->from, in->from };
+	struct pollfd polled[] = {
+		{ .fd = ends[0]->fd, .events = flow_reads(out) | flow_writes(in) },
+		{ .fd = ends[1]->fd, .events = flow_reads(in) | flow_writes(out) },
+	};
+
+	poll(polled, 2, -1);
+	for (int i = 0; i < 2; i++)
+		if (!polled[i].events && polled[i].revents) {
+			*ret_closed = ends[i];
+			return false;
+		}
+	return true;
+}
+
 static int carry_on(struct carriage *carriage, struct reach *reach)
 {
 	struct end local = { .fd = carriage->local_fd, .to_read = POLLIN, .to_write = POLLOUT };
@@ -175,25 +204,15 @@ static int carry_on(struct carriage *carriage, struct reach *reach)
 				refusal = answer_hear(&answer, in.bytes + in.begin - received,
 					(size_t)received, reach->conf);
 		}
-		if (sent < 0 || received < 0)
+		if (sent < 0 || received < 0 ||
+			(sent == 0 && received == 0 && !wait_to_move(&out, &in, &closed)))
 			break;
-		if (sent == 0 && received == 0) {
-			struct pollfd ends[] = {
-				{ .fd = local.fd, .events = flow_reads(&out) | flow_writes(&in) },
-				{ .fd = cloud.fd, .events = flow_reads(&in) | flow_writes(&out) },
-			};
-			poll(ends, 2, -1);
-		}
 	}
 	if (refusal)
 		return reach_fail(reach, -EACCES, refusal);
 	if (closed == &local)
 		return 0;
-	return reach_fail(reach, -ECONNRESET,
-		answer.size < CONNACK_SIZE
-			? "the cloud closes the connection in place of an answer to CONNECT; check "
-			  "the client id, the user and the certificate of this device there"
-			: "the cloud has closed the connection");
+	return fail_closed(reach, answer.size == CONNACK_SIZE);
 }
 
 /* ---- the beginning */
@@ -221,6 +240,14 @@ static int hear_broker(int fd, uint8_t packet[DOOR_PACKET_MAX])
 	}
 }
 
+/* Whether the broker has given up waiting for its CONNACK. */
+static bool has_given_up(int local_fd)
+{
+	struct pollfd local = { .fd = local_fd, .events = POLLRDHUP };
+
+	return poll(&local, 1, 0) > 0;
+}
+
 static int reach_cloud(struct carriage *carriage, struct reach *reach)
 {
 	const struct bridge_conf *conf = reach->conf;
@@ -234,6 +261,8 @@ static int reach_cloud(struct carriage *carriage, struct reach *reach)
 			r = reach_connect(reach);
 		if (r == 0)
 			r = reach_secure(reach);
+		if (has_given_up(carriage->local_fd))
+			break;
 	}
 	if (r < 0)
 		return r;
@@ -244,25 +273,36 @@ static int reach_cloud(struct carriage *carriage, struct reach *reach)
 	return 0;
 }
 
+/* Returns 1, 0 (the broker waits no more: it comes again, and the cloud would throw that connection out for this one) or a negative errno. */
+static int introduce(struct carriage *carriage, struct reach *reach, const uint8_t *packet, size_t size)
+{
+	int r = reach_cloud(carriage, reach);
+
+	if (r < 0)
+		return r;
+	if (has_given_up(carriage->local_fd))
+		return 0;
+	if (reach_write(reach, packet, size, reach_now_ms() + STEP_MS) < 0)
+		return fail_closed(reach, false);
+	return 1;
+}
+
 static int carry(struct carriage *carriage, struct reach *reach)
 {
 	const struct bridge_conf *conf = reach->conf;
 	uint8_t heard[DOOR_PACKET_MAX], packet[DOOR_PACKET_MAX];
-	int r = hear_broker(carriage->local_fd, heard), size = 0;
+	int r = hear_broker(carriage->local_fd, heard);
 
 	if (r > 0)
-		size = r = door_exchange(
-			heard, (size_t)r, conf->local_password, conf->user, conf->password, packet);
+		r = door_exchange(heard, (size_t)r, conf->local_password, conf->user, conf->password, packet);
 	if (r < 0) {
 		carriage->end = r == -ECONNRESET ? CARRY_LOCAL : CARRY_STRANGER;
-		return 0;
-	}
-	r = reach_cloud(carriage, reach);
-	if (r == 0)
-		r = reach_write(reach, packet, (size_t)size, reach_now_ms() + STEP_MS);
+		r = 0;
+	} else
+		r = introduce(carriage, reach, packet, (size_t)r);
 	explicit_bzero(heard, sizeof heard);
 	explicit_bzero(packet, sizeof packet);
-	return r < 0 ? r : carry_on(carriage, reach);
+	return r > 0 ? carry_on(carriage, reach) : r;
 }
 
 void carry_run(void *work)
@@ -280,7 +320,7 @@ void carry_run(void *work)
 		reach->conf = conf;
 		reach->timeout_ms = STEP_MS;
 		if (carry(carriage, reach) < 0)
-			fail(carriage, reach->trouble[0] ? reach->trouble : "out of memory");
+			fail(carriage, reach->trouble);
 		reach_close(reach);
 	}
 	if (conf)

@@ -3,6 +3,8 @@
 are no MQTT broker at all. What is on loopback is enough for all of it; the name that does not resolve is one that never does."""
 import getpass
 import socket
+import ssl
+import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -25,6 +27,7 @@ class Certificates:
         for name in ("authority", "stranger"):
             self._self_signed(name)
         self._self_signed("selfsigned", "-addext", "subjectAltName=IP:127.0.0.1")
+        self._self_signed("odd\x1b", "-addext", "subjectAltName=DER:30078705C0000201FF", file="odd")  # an address of five bytes
         for name in ("server", DEVICE):
             self._issue(name)
         self._issue("expired", until="210101000000Z")
@@ -32,8 +35,9 @@ class Certificates:
         self._issue("elsewhere", host="DNS:other.example")
         self._issue("foreign", by="stranger")
 
-    def _self_signed(self, name, *more):
-        openssl(self.folder, "req", "-x509", *self._key(name), "-days", 9000, "-subj", f"/CN={name}", "-out", f"{name}.pem", *more)
+    def _self_signed(self, name, *more, file=None):
+        file = file or name
+        openssl(self.folder, "req", "-x509", *self._key(file), "-days", 9000, "-subj", f"/CN={name}", "-out", f"{file}.pem", *more)
 
     @staticmethod
     def _key(name):
@@ -56,7 +60,7 @@ class BadCloud(Steady):
     """@ports: which listener is where. `plain` has no TLS; `password` asks for one, `mutual` for a certificate; on `mute` nobody
     has a right to any topic."""
     OPEN = "allow_anonymous true\n"
-    KINDS = {**dict.fromkeys(("server", "expired", "future", "elsewhere", "selfsigned", "plain"), OPEN),
+    KINDS = {**dict.fromkeys(("server", "expired", "future", "elsewhere", "selfsigned", "odd", "plain"), OPEN),
              "password": "allow_anonymous false\npassword_file {folder}/passwd\n", "mute": OPEN + "acl_file {folder}/acl\n",
              "mutual": OPEN + "require_certificate true\ncafile {folder}/authority.pem\n"}
 
@@ -140,6 +144,26 @@ def talks(*answers):
             link.sendall(words(packet) if callable(words) else words)
         hangs(link)
     return answer
+
+
+def over_tls(certificates, answer):
+    """The same behind TLS, as the host that it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    return lambda link: answer(context.wrap_socket(link, server_side=True))
+
+
+def floods_and_tears(link):
+    """Lets the device in, sends until no more is taken, and is gone without a word."""
+    link.recv(4096)
+    link.sendall(connack(0))
+    link.settimeout(0.5)
+    try:
+        while True:
+            link.sendall(bytes(65536))
+    except OSError:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.close()
 
 
 def connack(code):

@@ -3,11 +3,13 @@
 changes at the cloud costs the local bus nothing."""
 import re
 import socket
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates
+from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates, Server, floods_and_tears, over_tls
 from device_kit import SLOWER, wait_for
 from ports import free_port
 from provision_kit import Client, run_provision
@@ -35,6 +37,29 @@ def device_of(tmp_path, cloud, certificates):
     return device_of
 
 
+@pytest.fixture
+def tunnel_to(tmp_path, certificates):
+    """A function: a connection to the tunnel of a device, in the broker's place and past its password, when @port is the cloud."""
+    started = []
+
+    def tunnel_to(port):
+        device = Watched(tmp_path / "device", "--device-id", DEVICE, "--cloud-cafile", certificates / "authority.pem",
+                         cloud=SimpleNamespace(port=port))
+        started.append(Bridge(device).__enter__())
+        wait_for("the tunnel", lambda: is_open(tunnel_port(device)))
+        link = socket.create_connection(("127.0.0.1", tunnel_port(device)))
+        link.sendall(connect_packet(tunnel_secret(device)))
+        return link
+    yield tunnel_to
+    for bridge in started:
+        bridge.__exit__(None, None, None)
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def provision(device, *more):
     done = run_provision(*device.options, *more)
     assert done.returncode == 0, done.stderr
@@ -43,6 +68,10 @@ def provision(device, *more):
 
 def tunnel_port(device):
     return int(re.search("^listener ([0-9]+)", (device.output / "cloud.conf").read_text(), re.M)[1])
+
+
+def tunnel_secret(device):
+    return re.search("^local_password (.*)", (device.output / "cloud.conf").read_text(), re.M)[1].encode()
 
 
 def wait_until_online(device, timeout_s=20 * SLOWER):
@@ -81,7 +110,7 @@ def test_nobody_but_the_broker_gets_through(device_of, cloud):
         wait_until_online(device)
         before = cloud.log().count("New client connected")
         port = tunnel_port(device)
-        secret = re.search("^local_password (.*)", (device.output / "cloud.conf").read_text(), re.M)[1].encode()
+        secret = tunnel_secret(device)
         assert (device.output / "cloud.conf").stat().st_mode & 0o077 == 0
         device.stop()  # else its bridge has the tunnel
         for packet in (b"\xff", b"GET / HTTP/1.1\r\n\r\n", connect_packet(b""), connect_packet(b"guess"), connect_packet(secret + b"x"),
@@ -95,6 +124,44 @@ def test_nobody_but_the_broker_gets_through(device_of, cloud):
         wait_until_online(device)
         for link in silent:
             link.close()
+
+
+def is_held_by_the_tunnel(link):
+    """By the kernel's word, since whoever has not read what came before does not hear of the end."""
+    own, peer = (f":{address[1]:04X}" for address in (link.getsockname(), link.getpeername()))
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state = line.split()[:4]
+        if local.endswith(peer) and remote.endswith(own):
+            return state == "01"  # established
+    return False
+
+
+def test_cloud_that_tears_while_the_broker_is_stuck_ends_the_connection(tunnel_to, certificates):
+    with Server(over_tls(certificates, floods_and_tears)) as server, tunnel_to(server.port) as broker:
+        wait_for("the answer", lambda: broker.recv(4, socket.MSG_PEEK) == b"\x20\x02\0\0")
+        wait_for("the end, though nothing is read here", lambda: not is_held_by_the_tunnel(broker), 20 * SLOWER)
+
+
+def test_broker_that_has_given_up_is_not_announced_to_the_cloud(tunnel_to, certificates):
+    """It is on its way again by then, and the cloud would throw that connection out for this one."""
+    connected, given_up, heard = threading.Event(), threading.Event(), []
+
+    def hears(link):
+        try:
+            heard.append(link.recv(64))
+        except OSError:
+            heard.append(b"")
+
+    def is_late(link):
+        connected.set()
+        given_up.wait(10)
+        over_tls(certificates, hears)(link)
+    with Server(is_late) as server, tunnel_to(server.port) as broker:
+        assert connected.wait(10 * SLOWER)
+        broker.close()
+        given_up.set()
+        wait_for("the handshake", lambda: heard, 20 * SLOWER)
+        assert heard == [b""]
 
 
 def test_password_of_the_cloud_takes_the_place_of_the_brokers(device_of, tmp_path):
