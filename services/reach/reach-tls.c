@@ -4,6 +4,7 @@
 #include "words.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -25,10 +26,34 @@ static void read_date(const ASN1_TIME *time, char text[32])
 		strftime(text, 32, "%Y-%m-%d", &date);
 }
 
+/* What stands in a certificate is anybody's word until it is verified, and goes to terminals. */
+static void disarm(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
 static void read_name(X509_NAME *name, char text[128])
 {
 	if (X509_NAME_get_text_by_NID(name, NID_commonName, text, 128) <= 0)
 		X509_NAME_oneline(name, text, 128);
+	disarm(text);
+}
+
+/* "" for what is no host. */
+static const char *read_host(const GENERAL_NAME *name, char numeric[INET6_ADDRSTRLEN])
+{
+	int size;
+
+	numeric[0] = '\0';
+	if (name->type == GEN_DNS)
+		return (const char *)ASN1_STRING_get0_data(name->d.dNSName);
+	size = name->type == GEN_IPADD ? ASN1_STRING_length(name->d.iPAddress) : 0;
+	if (size == sizeof(struct in_addr) || size == sizeof(struct in6_addr))
+		inet_ntop(size == sizeof(struct in_addr) ? AF_INET : AF_INET6,
+			ASN1_STRING_get0_data(name->d.iPAddress), numeric, INET6_ADDRSTRLEN);
+	return numeric;
 }
 
 static void read_hosts(X509 *certificate, char *text, size_t size)
@@ -37,21 +62,13 @@ static void read_hosts(X509 *certificate, char *text, size_t size)
 	size_t used = 0;
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && used < size; i++) {
-		GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-		char numeric[INET6_ADDRSTRLEN] = "";
-		const unsigned char *bytes;
-		const char *host = numeric;
+		char numeric[INET6_ADDRSTRLEN];
+		const char *host = read_host(sk_GENERAL_NAME_value(names, i), numeric);
 
-		if (name->type == GEN_DNS) {
-			host = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
-		} else if (name->type == GEN_IPADD) {
-			bytes = ASN1_STRING_get0_data(name->d.iPAddress);
-			inet_ntop(ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6, bytes,
-				numeric, sizeof numeric);
-		}
 		if (*host)
 			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", host);
 	}
+	disarm(text);
 	GENERAL_NAMES_free(names);
 }
 
@@ -89,9 +106,9 @@ static int fail_file(struct reach *reach, const char *key, const char *path)
 
 	if (ERR_SYSTEM_ERROR(error))
 		reason = strerror(ERR_GET_REASON(error));
-	snprintf(text, sizeof text, "%s %.100s cannot be used: %s; give a file that the broker%s can read",
-		key, path, reason ? reason : "it has nothing of the kind",
-		reach->as_nobody ? " and the service bridge" : "");
+	snprintf(text, sizeof text,
+		"%s %.100s cannot be used: %s; give a file that the service bridge can read", key, path,
+		reason ? reason : "it has nothing of the kind");
 	return reach_fail(reach, -EINVAL, text);
 }
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -66,6 +67,7 @@ CERTIFICATES = [
     ("future", (), "TLS", "the certificate of the cloud is valid from 2048-01-01 only, and the clock of this device says 20"),
     ("elsewhere", (), "TLS", "the certificate of the cloud is for another host: other.example"),
     ("selfsigned", (), "TLS", "the certificate of the cloud is signed by itself"),
+    ("odd", ("bridge_cafile {0}/odd.pem",), "TLS", "the certificate of the cloud is for another host: odd?;"),
     ("server", ("bridge_cafile {0}/stranger.pem",), "TLS", "signed by an unknown authority, 'authority'"),
     ("server", ("bridge_cafile {0}/none.pem",), "TLS", "bridge_cafile {0}/none.pem cannot be used: No such file"),
     ("server", ("bridge_cafile {0}/server.key",), "TLS", "bridge_cafile {0}/server.key cannot be used: "),
@@ -152,19 +154,26 @@ def test_private_bit_and_version(run):
         assert "set mqttv311" in run(here(server.port), "bridge_protocol_version mqttv50")[2]
 
 
-def test_alpn(run, certificates):
+@contextmanager
+def openssl_server(run, certificates, *options):
+    """What `openssl s_server` makes of them: its address, and the lines of a bridge to it."""
     port = free_port()
+    lines = ["bridge_cafile " + str(certificates / "authority.pem")]
     with subprocess.Popen(["openssl", "s_server", "-accept", str(port), "-cert", certificates / "server.pem", "-key",
-                           certificates / "server.key", "-alpn", "x-amzn-mqtt-ca", "-quiet"], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+                           certificates / "server.key", "-quiet", *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
         try:
-            lines = ["bridge_cafile " + str(certificates / "authority.pem")]
             wait_for("the server", lambda: "nothing listens" not in run(here(port), *lines)[2])
-            assert "check bridge_alpn" in run(here(port), *lines, "bridge_alpn mqtt")[2]
-            _, steps, _ = run(here(port), *lines, "bridge_alpn x-amzn-mqtt-ca")
-            assert steps[-1].startswith("MQTT"), "it is past TLS"
+            yield here(port), lines
         finally:
             server.kill()
+
+
+def test_alpn(run, certificates):
+    with openssl_server(run, certificates, "-alpn", "x-amzn-mqtt-ca") as (address, lines):
+        assert "check bridge_alpn" in run(address, *lines, "bridge_alpn mqtt")[2]
+        _, steps, _ = run(address, *lines, "bridge_alpn x-amzn-mqtt-ca")
+        assert steps[-1].startswith("MQTT"), "it is past TLS"
 
 
 # --- the client id --------------------------------------------------------------------------------------------------
