@@ -194,6 +194,13 @@ static int expect_host(struct reach *reach)
 	return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(reach->ssl), host) == 1 ? 0 : -ENOMEM;
 }
 
+/* A machine may be set to be stricter, but not to be laxer. */
+static void refuse_old_versions(SSL_CTX *context)
+{
+	if (SSL_CTX_get_min_proto_version(context) < TLS1_2_VERSION)
+		SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+}
+
 static int prepare(struct reach *reach)
 {
 	int r;
@@ -201,6 +208,7 @@ static int prepare(struct reach *reach)
 	reach->context = SSL_CTX_new(TLS_client_method());
 	if (!reach->context)
 		return -ENOMEM;
+	refuse_old_versions(reach->context);
 	SSL_CTX_set_verify(reach->context, SSL_VERIFY_PEER, on_check);
 	SSL_CTX_set_cert_cb(reach->context, on_request_for_certificate, NULL);
 	if ((r = load_authorities(reach)) < 0 || (r = load_own_certificate(reach)) < 0 ||

@@ -176,6 +176,14 @@ def test_alpn(run, certificates):
         assert steps[-1].startswith("MQTT"), "it is past TLS"
 
 
+def test_old_tls_is_no_way_even_where_the_machine_allows_it(run, certificates, tmp_path):
+    (tmp_path / "openssl.cnf").write_text("openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = old\n[old]\n"
+                                          "MinProtocol = None\nCipherString = ALL:@SECLEVEL=0\n")
+    with openssl_server(run, certificates, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0") as (address, lines):
+        _, steps, verdict = run(address, *lines, environment={"OPENSSL_CONF": str(tmp_path / "openssl.cnf")})
+    assert steps[-1].startswith("TLS") and "it needs TLS 1.2 or 1.3" in verdict
+
+
 # --- the client id --------------------------------------------------------------------------------------------------
 
 def test_bridge_at_work_is_left_in_peace(run, cloud):
