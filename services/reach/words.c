@@ -65,12 +65,20 @@ const char *words_tcp(int error)
 
 /* ---- certificates of the server's side */
 
+static void put_date(time_t time, char text[32])
+{
+	struct tm date;
+
+	if (!gmtime_r(&time, &date) || !strftime(text, 32, "%Y-%m-%d", &date))
+		text[0] = '\0';
+}
+
 static void put_expired(
 	const struct words_certificate *certificate, const char *whose, char *text, size_t size)
 {
-	char now[32] = "";
+	char now[32];
 
-	strftime(now, sizeof now, "%Y-%m-%d", gmtime(&certificate->now));
+	put_date(certificate->now, now);
 	snprintf(text, size,
 		"%s has expired: it was valid until %s, and the clock says %s; its owner has to renew it",
 		whose, certificate->until, now);
@@ -80,9 +88,9 @@ static void put_expired(
 static void put_not_yet(
 	const struct words_certificate *certificate, const char *whose, char *text, size_t size)
 {
-	char now[32] = "";
+	char now[32];
 
-	strftime(now, sizeof now, "%Y-%m-%d", gmtime(&certificate->now));
+	put_date(certificate->now, now);
 	if (certificate->now < REACH_BUILT)
 		snprintf(text, size,
 			"the clock of this device is not set: it says %s, which is before devbus was built; set "
