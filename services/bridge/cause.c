@@ -150,12 +150,6 @@ static int look_at(struct reach *reach, const struct bridge_address *address)
 /* One for all looks: a name server that is waited for is not asked again (reach.h). */
 static struct reach reach = { .fd = -1 };
 
-/* No other name is asked for meanwhile, or each look would leave a question behind. */
-static bool waits_for_name(const struct reach *way, int result)
-{
-	return result == -ETIMEDOUT && !way->found_addresses;
-}
-
 void cause_look(const char *path, struct cause_look *ret_look)
 {
 	static struct bridge_conf conf;
@@ -171,7 +165,7 @@ void cause_look(const char *path, struct cause_look *ret_look)
 	r = look_at(&reach, &conf.addresses[0]);
 	memcpy(ret_look->text, reach.trouble,
 		sizeof ret_look->text); /* the first address is the one that is meant */
-	for (int i = 1; i < conf.address_count && r < 0 && !waits_for_name(&reach, r); i++)
+	for (int i = 1; i < conf.address_count && r < 0; i++)
 		r = look_at(&reach, &conf.addresses[i]);
 	ret_look->result = r < 0 ? CAUSE_CLOSED : CAUSE_OPEN;
 	ret_look->asked_for_certificate = reach.asked_for_certificate;

@@ -12,11 +12,14 @@ noinst_LTLIBRARIES += %D%/libreach.la
 %C%_libreach_la_LIBADD = $(TLS_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/unit/test-bridge-conf tests/unit/test-words
-TESTS += tests/unit/test-bridge-conf tests/unit/test-words
+check_PROGRAMS += tests/unit/test-bridge-conf tests/unit/test-reach tests/unit/test-words
+TESTS += tests/unit/test-bridge-conf tests/unit/test-reach tests/unit/test-words
 endif
 tests_unit_test_bridge_conf_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_bridge_conf_LDADD = %D%/libreach.la $(CHECK_LIBS)
+tests_unit_test_reach_CPPFLAGS = $(AM_CPPFLAGS) $(TLS_CFLAGS)
+tests_unit_test_reach_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_reach_LDADD = %D%/libreach.la $(CHECK_LIBS)
 tests_unit_test_words_CPPFLAGS = $(AM_CPPFLAGS) -DREACH_BUILT=$(build_time_s)
 tests_unit_test_words_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_words_LDADD = %D%/libreach.la $(CHECK_LIBS)

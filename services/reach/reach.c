@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 struct reach_question {
+	struct reach_question *next;
 	struct gaicb request;
 	struct addrinfo hints;
 	struct bridge_address address;
@@ -63,35 +64,46 @@ void reach_choose(struct reach *reach, const struct bridge_address *address)
 
 /* ---- the name */
 
-/* One that is still under way cannot be freed: then it stays where it is. */
-static void forget(struct reach *reach)
+static bool is_under_way(struct reach_question *question)
 {
-	struct reach_question *question = reach->question;
+	return gai_error(&question->request) == EAI_INPROGRESS;
+}
 
-	reach->question = NULL;
+/* One that is under way cannot be taken back: it stays until it has its answer. */
+static void drop_answered(struct reach *reach)
+{
+	struct reach_question **link = &reach->questions, *question;
+
 	reach->found_addresses = NULL;
-	if (!question || (gai_error(&question->request) == EAI_INPROGRESS &&
-				 gai_cancel(&question->request) == EAI_NOTCANCELED))
-		return;
-	if (question->request.ar_result)
-		freeaddrinfo(question->request.ar_result);
-	free(question);
+	while ((question = *link)) {
+		if (is_under_way(question)) {
+			link = &question->next;
+			continue;
+		}
+		*link = question->next;
+		if (question->request.ar_result)
+			freeaddrinfo(question->request.ar_result);
+		free(question);
+	}
 }
 
-static bool is_asked(const struct reach *reach)
+static struct reach_question *find_question(const struct reach *reach)
 {
-	return reach->question && gai_error(&reach->question->request) == EAI_INPROGRESS &&
-	       !strcmp(reach->question->address.host, reach->address->host) &&
-	       !strcmp(reach->question->address.port, reach->address->port);
+	struct reach_question *question = reach->questions;
+
+	while (question && (strcmp(question->address.host, reach->address->host) != 0 ||
+				   strcmp(question->address.port, reach->address->port) != 0))
+		question = question->next;
+	return question;
 }
 
-static int ask(struct reach *reach)
+/* Returns 0 or what getaddrinfo(3) returns. */
+static int ask(struct reach *reach, struct reach_question **ret_question)
 {
-	struct reach_question *question;
+	struct reach_question *question = calloc(1, sizeof *question);
 	struct gaicb *list[1];
+	int code;
 
-	forget(reach);
-	question = calloc(1, sizeof *question);
 	if (!question)
 		return EAI_MEMORY;
 	question->address = *reach->address;
@@ -99,23 +111,28 @@ static int ask(struct reach *reach)
 	question->request.ar_name = question->address.host;
 	question->request.ar_service = question->address.port;
 	question->request.ar_request = &question->hints;
-	reach->question = question;
 	list[0] = &question->request;
-	return getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
+	code = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
+	if (code != 0) {
+		free(question);
+		return code;
+	}
+	question->next = reach->questions;
+	reach->questions = *ret_question = question;
+	return 0;
 }
 
-static int wait_for_answer(struct reach *reach)
+static int wait_for_answer(const struct reach *reach, struct reach_question *question)
 {
-	const struct gaicb *list[] = { &reach->question->request };
+	const struct gaicb *list[] = { &question->request };
 	int64_t deadline_ms = reach_now_ms() + reach->timeout_ms, left_ms;
 
-	while (gai_error(&reach->question->request) == EAI_INPROGRESS &&
-		(left_ms = deadline_ms - reach_now_ms()) > 0) {
+	while (is_under_way(question) && (left_ms = deadline_ms - reach_now_ms()) > 0) {
 		struct timespec left = { .tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000 };
 
 		gai_suspend(list, 1, &left);
 	}
-	return gai_error(&reach->question->request);
+	return gai_error(&question->request);
 }
 
 static void tell_addresses(struct reach *reach)
@@ -135,15 +152,20 @@ static void tell_addresses(struct reach *reach)
 
 int reach_resolve(struct reach *reach)
 {
-	int code = is_asked(reach) ? 0 : ask(reach);
+	struct reach_question *question;
+	int code = 0;
 
+	drop_answered(reach);
+	question = find_question(reach);
+	if (!question)
+		code = ask(reach, &question);
 	if (code == 0)
-		code = wait_for_answer(reach);
+		code = wait_for_answer(reach, question);
 	if (code == EAI_INPROGRESS)
 		return reach_fail(reach, -ETIMEDOUT, words_resolver(EAI_AGAIN, 0));
 	if (code != 0)
 		return reach_fail(reach, -EHOSTUNREACH, words_resolver(code, errno));
-	reach->found_addresses = reach->question->request.ar_result;
+	reach->found_addresses = question->request.ar_result;
 	tell_addresses(reach);
 	return 0;
 }
@@ -211,5 +233,5 @@ void reach_close(struct reach *reach)
 void reach_end(struct reach *reach)
 {
 	reach_close(reach);
-	forget(reach);
+	drop_answered(reach);
 }

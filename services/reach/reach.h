@@ -17,7 +17,7 @@
 
 #define REACH_TEXT_SIZE 512
 
-/* A question to DNS: it cannot be taken back, so one without an answer is waited for again before another is asked. */
+/* A question to DNS. It cannot be taken back, so each address has one at most, which is waited for again. */
 struct reach_question;
 
 struct reach {
@@ -26,8 +26,8 @@ struct reach {
 	uint32_t timeout_ms;
 	bool as_nobody; /* shows no certificate of its own, and takes it for a success that it is asked for one */
 
-	struct reach_question *question;
-	const struct addrinfo *found_addresses; /* of the question */
+	struct reach_question *questions;
+	const struct addrinfo *found_addresses; /* of the question for `address` */
 	int fd;
 	SSL_CTX *context;
 	SSL *ssl;
