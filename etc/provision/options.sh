@@ -28,7 +28,7 @@ cloud-keyfile|file||FILE|its private key
 cloud-alpn|alpn||NAME|protocol that TLS asks for (ALPN)
 restart-timeout|waits 1 3600|5 60|"N N"|seconds before the bridge tries again: first and longest
 keepalive|number 5 65535|30|N|keep-alive of the bridge in seconds
-payload-limit|number 1024 268434431|130048|BYTES|largest payload
+payload-limit|number 1024 16777216|130048|BYTES|largest payload
 broker-version|version||N.N.N|version of the Mosquitto to write for, if not that of this machine
 user-of-broker|user||USER|user the broker runs as when root starts it [mosquitto]
 data-dir|path||DIR|where the broker keeps sessions and queues [OUTPUT/data]
@@ -45,9 +45,22 @@ apply|let systemd reload or restart what has to be, and nothing else
 presence|let the cloud know, by a will, whether the device is there
 roll-back|put back the files that were in place before the last change'
 
-# Those of libdevbus that do not follow from an option: devbus.conf(5)
-settings='clock_sync keepalive_s reconnect_min_ms reconnect_max_ms connect_timeout_s stop_timeout_ms queue_limit_bytes
-pending_calls_max journal_max journal_days outbox_limit_bytes outbox_hours confirm confirm_after_s'
+# Those of libdevbus that do not follow from an option: devbus.conf(5). No service starts with one that is out of its bounds.
+# setting|check and bounds
+settings='clock_sync|word auto always never
+keepalive_s|number 5 1200
+reconnect_min_ms|number 10 3600000
+reconnect_max_ms|number 10 3600000
+connect_timeout_s|number 1 300
+stop_timeout_ms|number 0 60000
+queue_limit_bytes|number 1024 999999999
+pending_calls_max|number 1 65536
+journal_max|number 1 65536
+journal_days|number 1 3650
+outbox_limit_bytes|number 65536 999999999
+outbox_hours|number 1 87600
+confirm|word echo ack time
+confirm_after_s|number 1 86400'
 
 usage()
 {
@@ -199,7 +212,7 @@ is_level() # VALUE: one level of a cloud topic; stricter than MQTT, so that ever
 is_prefix() # VALUE
 {
 	[ ${#1} -le 200 ] || return 1
-	levels=$(echo "$1" | sed 's/%d/d/g')/
+	levels=$(printf '%s\n' "$1" | sed 's/%d/d/g')/
 	while [ -n "$levels" ]; do
 		is_level "${levels%%/*}" || return 1
 		levels=${levels#*/}
@@ -218,6 +231,7 @@ is_address() # VALUE
 is_loopback() # ADDRESS
 {
 	case $1 in
+	127.*[!0-9.:]*) return 1 ;; # a name
 	127.* | localhost:*) ;;
 	*) return 1 ;;
 	esac
@@ -228,6 +242,7 @@ is_text() # VALUE: what a line of a configuration file can hold
 	case $1 in
 	'' | *[[:cntrl:]]* | ' '* | *' ') return 1 ;;
 	esac
+	[ ${#1} -le 1023 ] # services/reach/bridge-conf.h
 }
 
 # --- checks: check_KIND OPTION VALUE [BOUNDS] -----------------------------------------------------------------------
@@ -266,15 +281,18 @@ check_prefix()
 
 check_word() # PLACE VALUE WORD...
 {
-	words=$*
-	case " ${words#"$1 $2"} " in
-	*" $2 "*) ;;
-	*) refuse "$1 $2" "give one of:${words#"$1 $2"}" ;;
+	place=$1 word=$2
+	shift 2
+	case $word in
+	*' '*) ;;
+	*) case " $* " in *" $word "*) return ;; esac ;;
 	esac
+	refuse "$place $word" "give one of: $*"
 }
 
 check_addresses() # one a line; without a port it is that of the kind
 {
+	[ "$(printf '%s\n' "$2" | wc -l)" -le 8 ] || refuse "$1" "is given more than 8 times; leave some out" # services/reach/bridge-conf.h
 	while IFS= read -r address; do
 		case $address in
 		*:*) whole=$address ;;
@@ -312,7 +330,7 @@ check_listen()
 
 check_text()
 {
-	is_text "$2" || refuse "$1" "has a control character, or a blank at its begin or end; give another"
+	is_text "$2" || refuse "$1" "has a control character, a blank at its begin or end, or more than 1023 bytes; give another"
 }
 
 check_path() # and makes it absolute
@@ -357,11 +375,30 @@ check_setting() # KEY=VALUE
 		refuse "--set $1" "this key follows from another option; see --help" ;;
 	"$1" | '' | *[!a-z0-9_]*) refuse "--set $1" "give KEY=VALUE, such as keepalive_s=5" ;;
 	esac
-	case " $(echo "$settings" | tr "\n" " ") " in
-	*" ${1%%=*} "*) ;;
-	*) refuse "--set $1" "${1%%=*} is not a setting of the library; see devbus.conf(5)" ;;
-	esac
-	check_text "--set ${1%%=*}" "${1#*=}"
+	find_row "$settings" "${1%%=*}" ||
+		refuse "--set $1" "${1%%=*} is not a setting of the library; see devbus.conf(5)"
+	eval "check_${row%% *} \"--set \${1%%=*}\" \"\${1#*=}\" ${row#* }"
+}
+
+take_settings() # of the same key the last one holds, as with options
+{
+	taken=
+	while IFS= read -r setting; do
+		[ -n "$setting" ] || continue
+		check_setting "$setting"
+		taken=$(printf '%s\n' "$taken" | sed "/^${setting%%=*}=/d; /^\$/d" && printf '%s\n' "$setting")
+	done <<-EOF
+		$opt_set
+	EOF
+	opt_set=$taken
+	first=$(setting_of reconnect_min_ms 100) longest=$(setting_of reconnect_max_ms 2000)
+	[ "$first" -le "$longest" ] || refuse "--set reconnect_min_ms=$first" "is above reconnect_max_ms=$longest; lower it or raise that"
+}
+
+setting_of() # KEY DEFAULT
+{
+	found=$(printf '%s\n' "$opt_set" | sed -n "s/^$1=//p")
+	echo "${found:-$2}"
 }
 
 check_options()
@@ -376,11 +413,7 @@ check_options()
 	done <<-EOF
 		$options
 	EOF
-	while IFS= read -r setting; do
-		[ -z "$setting" ] || check_setting "$setting"
-	done <<-EOF
-		$opt_set
-	EOF
+	take_settings
 	check_relations
 }
 

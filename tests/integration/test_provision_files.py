@@ -36,20 +36,22 @@ def mode(path):
 BAD = [
     ("--device-id", bad) for bad in ("a/b", "a+", "#", "$SYS", "a b", "a\nb", "a\tb", "", "x" * 65, "ä", "a\x7f", "a%u", "%d", "a\rb")
 ] + [
-    ("--cloud-prefix", bad) for bad in ("/a", "a/", "a//b", "a/+", "#", "a b", "$aws/x", "a\nb", "x" * 65, "a/" * 100 + "a", "%u")
+    ("--cloud-prefix", bad) for bad in ("/a", "a/", "a//b", "a/+", "#", "a b", "$aws/x", "a\nb", "x" * 65, "a/" * 100 + "a", "%u", "a\\c b", "a\\nb")
 ] + [
     ("--cloud", bad) for bad in ("host", ":1", "host:", "host:0", "host:65536", "ho st:1", "host:1x", "-h:1", "a..b:1",
                                  "[::1]:1", "host:1\naddress evil:1", "u@h:1", "127.0.0.1:1883", "localhost:1885")
 ] + [
     ("--port", bad) for bad in ("0", "65536", "x", "-1", "01", "1883 0.0.0.0", "99999999999")
 ] + [
-    ("--caller-port", "1883"), ("--keepalive", "4"), ("--payload-limit", "1023"), ("--payload-limit", "268434432"),
+    ("--caller-port", "1883"), ("--keepalive", "4"), ("--payload-limit", "1023"), ("--payload-limit", "16777217"),
     ("--profile", "Production"), ("--restart-timeout", "5"), ("--restart-timeout", "60 5"), ("--restart-timeout", "1 2 3"),
     ("--cloud-cafile", "/nowhere"), ("--cloud-password-file", "/nowhere"), ("--cloud-user", "a\nb"), ("--cloud-user", " a"),
     ("--data-dir", "/a\nuser root"), ("--user-of-broker", "a b"), ("--services-dir", "/nowhere"), ("--config-dir", "/a\n"),
     ("--monitor-listen", "far.example:1885"), ("--monitor-listen", "10.0.0.1"), ("--monitor-listen", "10.0.0.1:0"),
     ("--monitor-listen", "10.0.0.1:1\nlistener 9"), ("--broker-plugin", "/nowhere"), ("--broker-plugin", "/"),
     ("--set", "x"), ("--set", "Keepalive=1"), ("--set", "broker=1"), ("--set", "a=b\x01"), ("--set", "cloud_prefix=x"),
+    ("--set", "keepalive_s=4"), ("--set", "keepalive_s=x"), ("--set", "keepalive_s="), ("--set", "confirm=never"), ("--set", "confirm="),
+    ("--set", "confirm=echo ack"), ("--set", "reconnect_min_ms=2001"), ("--set", "reconnect_max_ms=99"), pytest.param("--cloud-user", "x" * 1024, id="long"),
     ("--options", "/nowhere"), ("--options", "/"), ("--nonsense", "1"), ("--o.*", "1"), ("--", "1"),
 ]
 
@@ -66,6 +68,8 @@ def test_bad_value_is_refused_and_nothing_written(tmp_path, option, value):
     ([], "--output"), (["--port"], "--port"), (["word"], "word"),
     (["--output", "/x", "--profile", "production"], "--device-id"),
     (["--output", "/x", "--profile", "production", "--device-id", "d", "--cloud", "far:8883"], "--cloud-cafile"),
+    (["--output", "/x", "--profile", "production", "--device-id", "d", "--cloud", "127.example.com:8883"], "--cloud-cafile"),
+    (["--output", "/x", *["--cloud", "far:8883"] * 9], "--cloud"),
     (["--output", "/x", "--cloud-certfile", PROGRAM], "--cloud-certfile"),
     (["--output", "/x", "--monitor-listen", "10.0.0.1:9"], "--broker-plugin"),
     (["--output", "/x", "--monitor-listen", "10.0.0.1:1883", "--broker-plugin", PROGRAM], "--monitor-listen"),
@@ -159,6 +163,26 @@ def test_only_what_changes_is_written(tmp_path):
     assert provision(tmp_path / "etc", "--keepalive", 40) == ["cloud.conf", "mosquitto.d/bridge.conf"]
     assert provision(tmp_path / "etc", "--keepalive", 40, "--set", "keepalive_s=5") == ["devbus.conf"]
     assert "keepalive_s = 5\n" in (tmp_path / "etc/devbus.conf").read_text()
+
+
+def test_of_a_setting_that_is_given_twice_the_last_one_holds(tmp_path):
+    """As with options; no service starts with a settings file in which it stands twice."""
+    (tmp_path / "options").write_text("set keepalive_s=5\nset journal_max=9\n")
+    provision(tmp_path / "etc", "--options", tmp_path / "options", "--set", "keepalive_s=6", "--set", "reconnect_min_ms=3000", "--set",
+              "reconnect_max_ms=3000")
+    found = re.findall("^(keepalive_s|journal_max) = (.*)", (tmp_path / "etc/devbus.conf").read_text(), re.M)
+    assert found == [("journal_max", "9"), ("keepalive_s", "6")]
+
+
+def test_bounds_of_settings_are_those_of_the_library():
+    """So that no service refuses what was taken here. Numbers have nine digits at most here."""
+    text = (SOURCE / "libdevbus" / "settings.c").read_text()
+    library = {name: f"number {first or 0} {min(int(last), 999999999)}" for name, first, last in
+               re.findall(r"DEVBUS_FIELD\(\s*struct settings, (\w+), (?:\.min = (\d+), )?\.max = (\d+)", text)}
+    options = (PROGRAM.parent / "provision/options.sh").read_text()
+    here = dict(re.findall(r"^(\w+)\|(number \d+ \d+)$", re.search("^settings='(.*?)'", options, re.M | re.S)[1], re.M))
+    assert here and here.items() <= library.items()
+    assert f"payload-limit|{library['payload_limit_bytes']}|" in options
 
 
 def test_own_sections_and_groups_stay(tmp_path):
@@ -339,7 +363,8 @@ def test_relative_paths_become_absolute(tmp_path):
 
 def test_help_names_every_option_and_version_is_that_of_the_project():
     text = run_provision("--help").stdout
-    for option in re.findall(r"^(?:options=')?([a-z-]+)\|", (PROGRAM.parent / "provision/options.sh").read_text(), re.M):
+    tables, _, _ = (PROGRAM.parent / "provision/options.sh").read_text().partition("\nsettings='")
+    for option in re.findall(r"^(?:options=')?([a-z-]+)\|", tables, re.M):
         assert f"--{option} " in text
         assert f"Fl -{option}" in (SOURCE / "doc/man/devbus-provision.8").read_text()
     version = run_provision("--version").stdout
