@@ -21,6 +21,34 @@ guarded_ports() # those at the cloud that nothing but MQTT uses: firmware is fet
 	EOF
 }
 
+doors()
+{
+	printf %s "$opt_port, $opt_caller_port"
+	! has_tunnel || printf %s ", $opt_tunnel_port"
+}
+
+# nft loads no rules at all when it does not know one of the users.
+users_of_the_cloud()
+{
+	printf %s "${opt_user_of_broker:-mosquitto}, root"
+	if [ -n "$staged" ] || id devbus-bridge >/dev/null 2>&1; then
+		printf %s ", devbus-bridge"
+	fi
+}
+
+render_output_rules()
+{
+	ports=$(guarded_ports | sed 's/ $//; s/ /, /g')
+	[ -z "$ports" ] || cat <<-EOF
+		        # The cloud broker is for the bridge, by itself or through the tunnel, and for root, who tests the way to it.
+		        tcp dport { $ports } oifname != "lo" meta skuid != { $(users_of_the_cloud) } reject
+	EOF
+	! has_tunnel || cat <<-EOF
+		        # The tunnel is for the broker: nobody else can fill it with connections.
+		        tcp dport $opt_tunnel_port oifname "lo" meta skuid != { ${opt_user_of_broker:-mosquitto}, root } reject
+	EOF
+}
+
 render_nft()
 {
 	cat <<-EOF
@@ -31,15 +59,14 @@ render_nft()
 		    # The broker of this device is for programs on this device.
 		    chain input {
 		        type filter hook input priority filter; policy accept;
-		        tcp dport { $opt_port, $opt_caller_port } iifname != "lo" drop
+		        tcp dport { $(doors) } iifname != "lo" drop
 		    }
 	EOF
-	ports=$(guarded_ports | sed 's/ $//; s/ /, /g')
-	[ -z "$ports" ] || cat <<-EOF
-		    # The cloud broker is for the bridge of that broker, and for root, who tests the way to it.
+	rules=$(render_output_rules)
+	[ -z "$rules" ] || cat <<-EOF
 		    chain output {
 		        type filter hook output priority filter; policy accept;
-		        tcp dport { $ports } oifname != "lo" meta skuid != { ${opt_user_of_broker:-mosquitto}, root } reject
+		$rules
 		    }
 	EOF
 	echo "}"
@@ -52,6 +79,6 @@ render_ufw()
 		[devbus]
 		title=devbus, the broker of this device
 		description=For programs on this device only; loopback is always let in by ufw
-		ports=$opt_port,$opt_caller_port/tcp
+		ports=$(doors | tr -d ' ')/tcp
 	EOF
 }

@@ -253,7 +253,7 @@ PRODUCTION = ["--profile", "production", "--device-id", "x"]
 
 @pytest.mark.parametrize("options, guarded", [
     (["--cloud", "a.example:8883"], "{ 8883 }"), (["--cloud", "a.example:8884", "--cloud", "b.example:8883"], "{ 8883, 8884 }"),
-    (["--cloud", "a.example:443"], None), ([], None),
+    (["--cloud", "a.example:443"], None),
 ])
 def test_firewall_lets_nobody_in_and_the_bridge_out(place, options, guarded):
     if os.getuid() != 0 or not shutil.which("nft") or subprocess.run(["unshare", "-n", "nft", "list", "ruleset"]).returncode != 0:
@@ -261,15 +261,35 @@ def test_firewall_lets_nobody_in_and_the_bridge_out(place, options, guarded):
     place.done(*PRODUCTION, "--port", "2883", "--caller-port", "2885", "--cloud-cafile", __file__, *options)
     load = f"nft -f {place.etc}/firewall.nft"
     rules = subprocess.run(["unshare", "-n", "sh", "-c", f"{load} && {load} && nft list ruleset"], capture_output=True, text=True)
-    assert rules.returncode == 0 and rules.stdout.count('tcp dport { 2883, 2885 } iifname != "lo" drop') == 1, rules.stderr
+    assert rules.returncode == 0 and rules.stdout.count('tcp dport { 1886, 2883, 2885 } iifname != "lo" drop') == 1, rules.stderr
+    assert rules.stdout.count('tcp dport 1886 oifname "lo" meta skuid != { ') == 1
     if guarded:
         assert f'tcp dport {guarded} oifname != "lo" meta skuid != {{ ' in rules.stdout.replace("dport 8883 ", "dport { 8883 } ")
     else:
-        assert "chain output" not in rules.stdout
+        assert 'oifname != "lo"' not in rules.stdout
 
 
-def test_ufw_knows_both_doors(place):
+@pytest.mark.parametrize("known", [True, False])
+def test_firewall_lets_the_tunnel_out(place, known):
+    """nft loads nothing at all when it does not know one of the users."""
+    place.env = fake_program(place.folder / "bin", "id", f"[ $1 != devbus-bridge ] || exit {int(not known)}\nexec {shutil.which('id')} \"$@\"\n")
+    place.done(*PRODUCTION, "--cloud-cafile", __file__, "--cloud", "a.example:8883")
+    to_cloud, to_tunnel = re.findall("tcp dport .* skuid != { (.*) } reject", (place.etc / "firewall.nft").read_text())
+    assert to_cloud == f"{ME}, root" + ", devbus-bridge" * known and to_tunnel == f"{ME}, root"
+
+
+def test_device_without_tunnel_has_no_rule_for_it(place):
     place.done(*PRODUCTION)
+    assert "1886" not in (place.etc / "firewall.nft").read_text() and "chain output" not in (place.etc / "firewall.nft").read_text()
+
+
+def test_ufw_knows_all_doors(place):
+    place.done(*PRODUCTION, "--cloud-cafile", __file__)
+    application = configparser.ConfigParser()
+    application.read(place.etc / "firewall.ufw")
+    assert application["devbus"]["ports"] == "1883,1885,1886/tcp"
+    place.done(*PRODUCTION)
+    application = configparser.ConfigParser()
     application = configparser.ConfigParser()
     application.read(place.etc / "firewall.ufw")
     assert application["devbus"]["ports"] == "1883,1885/tcp"
