@@ -22,7 +22,7 @@ enum { PLUGIN_VERSION = 5 };
 
 static mosquitto_plugin_id_t *plugin;
 static char *password_file; /* whose user names are ids of their owners */
-static char *reserved_id; /* nobody's */
+static char *reserved_id; /* nobody's, nor what begins with it: bridges come in without being asked for */
 static char *remote_user; /* the only one from other machines; NULL: none */
 
 static const struct option {
@@ -73,10 +73,10 @@ static const char *objection(const char *id, const char *user, const char *addre
 
 	if (!is_loopback(address) && !is_equal(user, remote_user))
 		return "this user may not come from another machine";
+	if (id && strncmp(id, reserved_id, strlen(reserved_id)) == 0)
+		return "this client id is a bridge's";
 	if (is_equal(id, user))
 		return NULL;
-	if (is_equal(id, reserved_id))
-		return "this client id is the bridge's";
 	r = id ? is_user(id) : -EINVAL;
 	if (r < 0)
 		return "the password file cannot be read";

@@ -5,7 +5,7 @@
 # what it needs beyond the rights that every service has. There are no patterns for all users, only one block per user:
 # what a user may do is read in one place, and a user that is not named can do nothing.
 
-bridge_id=devbus-bridge # the client id of the bridge on this side
+bridge_id=devbus-bridge # the client id of the bridge on this side; those of other bridges begin with it
 
 collect_services() # fills $services, and $manifests with lines of "NAME PATH"
 {
@@ -33,7 +33,7 @@ add_service() # PATH
 	service=${service%.acl}
 	case $service in
 	'' | *[!a-z0-9_-]*) refuse "$1" "the name of a service is 1 to 64 of a-z 0-9 _ -; rename the file" ;;
-	cli | monitor | "$bridge_id") refuse "$1" "this user is not a service; rename the file" ;;
+	cli | monitor | "$bridge_id"*) refuse "$1" "this user is not a service; rename the file" ;;
 	esac
 	[ ${#service} -le 64 ] || refuse "$1" "the name of a service is 1 to 64 of a-z 0-9 _ -; rename the file"
 	! grep -qx adapter "$1" || [ "$service" = "$kind_adapter" ] || return 0 # for another cloud

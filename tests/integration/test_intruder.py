@@ -366,6 +366,13 @@ def test_id_of_the_bridge_is_nobodys(place):
 
 
 @needs_plugin
+@pytest.mark.parametrize("client_id", ["devbus-bridge", "devbus-bridge-presence"])
+def test_no_caller_has_the_id_of_a_bridge(bus, client_id):
+    """Also of one that this device does not have, or not yet."""
+    assert not knock(bus, "caller_port", client_id, V5)
+
+
+@needs_plugin
 @pytest.mark.parametrize("place", [True], indirect=True)
 def test_service_that_was_added_by_a_signal_has_its_id_for_itself(place):
     bus, _ = place

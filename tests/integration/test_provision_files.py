@@ -114,7 +114,7 @@ def test_bad_manifest_is_refused_with_its_line(tmp_path, text):
     assert not (tmp_path / "etc").exists()
 
 
-@pytest.mark.parametrize("name", ["cli", "monitor", "devbus-bridge", "Upper", "a b", "a.b", "x" * 65])
+@pytest.mark.parametrize("name", ["cli", "monitor", "devbus-bridge", "devbus-bridge-presence", "Upper", "a b", "a.b", "x" * 65])
 def test_bad_name_of_a_service_is_refused(tmp_path, name):
     (tmp_path / f"{name}.acl").write_text("")
     done = run_provision("--output", tmp_path / "etc", "--services-dir", tmp_path)
