@@ -115,6 +115,10 @@ put_memory() # unless a broker has written it meanwhile, whose memory is newer
 {
 	cmp -s "$data_dir/$memory" "$stage/before" || [ ! -e "$data_dir/$memory" ] ||
 		fail "a broker is running in $data_dir; stop it, so that it can be given what it is to remember"
-	guard "$stage/trial/data/$memory" 600 "$broker_owner"
-	mv -f "$stage/trial/data/$memory" "$data_dir/$memory"
+	# By way of the folder above, which is root's: a rename does not lead from one mount to another, and the unit has one for each of its folders.
+	beside=${data_dir%/*}/.new.$memory
+	cp "$stage/trial/data/$memory" "$beside"
+	guard "$beside" 600 "$broker_owner"
+	sync # Mosquitto does not start with a file that is cut short
+	mv -f "$beside" "$data_dir/$memory"
 }

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Commands for a service that has never run (protocol 4.6): devbus-provision --sessions lets the broker remember it, so that they
 wait for its first start, and takes nothing from those whom the broker remembers already."""
+import getpass
 import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from device_kit import Cloud, Probe, cloud_broker, states, wait_for
-from provision_kit import run_provision
+from ports import free_port
+from provision_kit import fake_program, run_provision
 from test_bridge import Bridge, Watched
 
 pytestmark = pytest.mark.skipif(not shutil.which("mosquitto_sub"), reason="no mosquitto_sub (Debian: mosquitto-clients)")
@@ -45,6 +49,30 @@ def send_and_see(device, cloud, service, identity):
         monitor.listen("cloud/command/#")
         cloud.command(service, "ping", {"id": identity})
         wait_for("the command", lambda: monitor.got(f"cloud/command/{service}/ping"))
+
+
+def test_memory_is_replaced_by_a_rename(tmp_path):
+    """Also where it is on another mount than the rest, as it is in the unit: a copy may be cut short, and Mosquitto does not start
+    with what that leaves."""
+    other = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        if other.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("one file system only")
+        env = fake_program(tmp_path / "bin", "mv", f"""for to; do :; done
+for from; do case $from in -*) ;; *) break ;; esac; done
+[ "$(stat -c %d "$from")" = "$(stat -c %d "${{to%/*}}")" ] || echo "$*" >>{tmp_path}/copied
+exec {shutil.which("mv")} "$@"
+""")
+        (other / "broker").mkdir()
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more" / "fan.acl").touch()
+        done = run_provision("--output", tmp_path / "etc", "--data-dir", other / "broker", "--services-dir", tmp_path / "more", "--port",
+                             free_port(), "--user-of-broker", getpass.getuser(), "--sessions", env=env)
+        assert done.returncode == 0 and "keeps commands for fan" in done.stderr, done.stderr
+        assert not (tmp_path / "copied").exists()
+        assert [path.name for path in other.iterdir()] == ["broker"] and (other / "broker/mosquitto.db").stat().st_mode & 0o777 == 0o600
+    finally:
+        shutil.rmtree(other)
 
 
 def should_run_once(cloud, identity, service="probe"):
