@@ -28,7 +28,9 @@ start_trial() # with $stage/trial/data for a memory; sets $trial_port
 	for _ in 1 2 3 4 5 6 7 8; do
 		trial_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
 		render_trial "$trial_port"
-		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 &
+		: >"$stage/trial/log" # which is looked into before the broker has opened it
+		# Not with the lock: this broker outlives a program that is killed.
+		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 9<&- &
 		trial_pid=$!
 		! wait_for_broker || return 0
 		stop_broker
@@ -66,10 +68,12 @@ warn_of_log()
 	echo "devbus-provision: mosquitto $broker_version starts with these files" >&2
 }
 
-stop_broker()
+stop_broker() # told again until it has heard: Mosquitto forgets a signal that comes before its main loop
 {
 	[ -n "$trial_pid" ] || return 0
-	kill "$trial_pid" 2>/dev/null || :
+	while kill "$trial_pid" 2>/dev/null; do
+		sleep 0.1
+	done
 	wait "$trial_pid" 2>/dev/null || :
 	trial_pid=
 }

@@ -6,13 +6,14 @@ import getpass
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from bad_cloud_kit import DEVICE, BadCloud, Certificates
 from device_kit import BUILD
-from provision_kit import Device, fake_program, make_certificate, run_provision, wait_until
+from provision_kit import PROGRAM, Device, fake_program, make_certificate, run_provision, wait_until
 
 ME = getpass.getuser()
 
@@ -185,6 +186,31 @@ def test_what_is_proven_and_in_place_is_not_tried_again(place):
     assert "started with these files before" in second.stderr and second.stdout == ""
     place.done("--keepalive", "32")
     assert "starts with these files" in place.done("--check", "--keepalive", "32").stderr
+
+
+def fake_broker(place, text):
+    real = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+    place.env = fake_program(place.folder / "bin", "mosquitto", f'[ $1 != -h ] || exec {real} -h\n{text}')
+
+
+def test_broker_that_forgets_a_signal_is_told_again(place):
+    """As Mosquitto does with one that comes before its main loop."""
+    fake_broker(place, "trap 'told=${told-}x; [ $told != xx ] || exit' TERM\necho '1: mosquitto version 2.0.11 running'\n"
+                       "while :; do sleep 0.05; done\n")
+    assert "starts with these files" in place.done("--check").stderr
+
+
+def test_trial_broker_of_a_program_that_was_killed_is_in_nobodys_way(place):
+    broker = place.folder / "broker"
+    fake_broker(place, f"echo $$ >{broker}; exec sleep 60\n")
+    with subprocess.Popen(["sh", PROGRAM, "--output", place.etc, "--user-of-broker", ME, "--check"], env=place.env) as program:
+        wait_until(lambda: broker.exists() and broker.read_text().endswith("\n"))
+        program.kill()
+    try:
+        place.done()
+        assert not list(place.etc.glob(".new*"))
+    finally:
+        os.kill(int(broker.read_text()), signal.SIGKILL)
 
 
 def test_last_good_is_nobody_elses(place):
