@@ -63,6 +63,12 @@ def test_unit_is_closed_but_for_what_it_needs(unit):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("service", UNITS)
+def test_only_who_has_a_listener_may_listen(service):
+    assert lines(service, "SocketBindDeny") == ["any"]
+    assert bool(lines(service, "SocketBindAllow")) == (service in ("broker", "bridge", "provision"))
+
+
 def test_users_can_be_made(tmp_path):
     need("systemd-sysusers")
     (tmp_path / "etc").mkdir()
