@@ -120,13 +120,6 @@ struct entry {
 	char time[32];
 };
 
-static const char *time_of(const struct devbus_json *change)
-{
-	const char *time = devbus_json_string(devbus_json_get(change, "time"));
-
-	return time ? time : "";
-}
-
 static size_t collect(struct section *section, struct entry *entries, size_t count)
 {
 	struct history *history = &section->history;
@@ -140,14 +133,14 @@ static size_t collect(struct section *section, struct entry *entries, size_t cou
 		if (history_read(history, names.revisions[i], &change) < 0)
 			continue;
 		entries[count] = (struct entry) { section, names.revisions[i], "" };
-		strncat(entries[count].time, time_of(change), sizeof entries[count].time - 1);
+		strncat(entries[count].time, history_time(change), sizeof entries[count].time - 1);
 		count++;
 		devbus_json_free(change);
 	}
 	return count;
 }
 
-/* Newest first. Times of one form compare as text; within a section the revision is the truth, also when the clock was wrong. */
+/* Newest first. Within a section the revision is the truth, also when the clock was wrong. */
 static int compare(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;

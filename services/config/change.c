@@ -28,16 +28,16 @@ static int find_target(struct sections *sections, const struct order *order, str
 enum { NOT_KNOWN = 2 };
 
 /* What came of the order when it was begun before, perhaps in a life that ended before it could answer. */
-static int find_known(struct section *section, const struct order *order, struct devbus_error *ret_error)
+static int find_known(struct section *section, const char *command, struct devbus_error *ret_error)
 {
 	struct devbus_json *change = NULL;
 	uint64_t revision;
 
-	if (!order->command)
+	if (!command)
 		return NOT_KNOWN;
-	if (section->trial.stage != TRIAL_NONE && strcmp(section->trial.command, order->command) == 0)
+	if (section->trial.stage != TRIAL_NONE && strcmp(section->trial.command, command) == 0)
 		return 1;
-	if (history_by_command(&section->history, order->command, &revision, &change) < 0)
+	if (history_by_command(&section->history, command, &revision, &change) < 0)
 		return NOT_KNOWN;
 	int r = history_undone(change, ret_error) ? -ECANCELED : 0;
 
@@ -52,7 +52,7 @@ static int prepare(struct sections *sections, const struct order *order, struct 
 	int r = find_target(sections, order, ret_section, ret_error);
 
 	if (r == 0)
-		r = find_known(*ret_section, order, ret_error);
+		r = find_known(*ret_section, order->command, ret_error);
 	if (r != NOT_KNOWN)
 		return r;
 	if ((*ret_section)->trial.stage != TRIAL_NONE)
@@ -197,4 +197,28 @@ int change_rollback(struct sections *sections, const struct order *order, int64_
 			target, section->name);
 	return begin(sections, section, order, values,
 		make_entry(order, "rollback_to", devbus_json_new_number((double)target)), ret_error);
+}
+
+const struct section *change_latest(struct sections *sections, const char *command)
+{
+	struct devbus_json *change, *newest = NULL;
+	struct section *section, *latest = NULL;
+	uint64_t revision;
+
+	for (size_t i = 0; (section = sections_at(sections, i)); i++)
+		if (find_known(section, command, NULL) != NOT_KNOWN)
+			return section;
+	for (size_t i = 0; (section = sections_at(sections, i)); i++) {
+		if (history_latest(&section->history, UINT64_MAX, &revision, &change) < 0)
+			continue;
+		if (newest && strcmp(history_time(change), history_time(newest)) < 0) {
+			devbus_json_free(change);
+			continue;
+		}
+		devbus_json_free(newest);
+		newest = change;
+		latest = section;
+	}
+	devbus_json_free(newest);
+	return latest;
 }

@@ -25,6 +25,12 @@ struct order {
 int change_set(struct sections *sections, const struct order *order, const struct devbus_json *patch,
 	struct devbus_error *ret_error);
 
+/*
+ * The section in which command @command (NULL: a local call) has begun already, else the one that was changed last by a change
+ * that held. NULL: there is none.
+ */
+const struct section *change_latest(struct sections *sections, const char *command);
+
 /* Makes the values of @revision (negative: the one before the one in force; 0: the vendor's) the next revision. */
 int change_rollback(struct sections *sections, const struct order *order, int64_t revision,
 	struct devbus_error *ret_error);

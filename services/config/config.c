@@ -5,6 +5,7 @@
  * their own state `config`.
  */
 #include "answers.h"
+#include "change.h"
 #include "sections.h"
 #include "service.h"
 #include "settings.h"
@@ -93,8 +94,8 @@ struct rollback_args {
 };
 
 static const struct devbus_field rollback_fields[] = {
-	DEVBUS_FIELD(struct rollback_args, section, .flags = DEVBUS_REQUIRED | DEVBUS_TOPIC_LEVEL,
-		.description = "Name of the section"),
+	DEVBUS_FIELD(struct rollback_args, section, .flags = DEVBUS_TOPIC_LEVEL,
+		.description = "Name of the section; absent: the one that was changed last"),
 	DEVBUS_FIELD(struct rollback_args, revision, .min = -1, .max = 9007199254740992, .initial = -1,
 		.description = "A kept revision, or 0 for the vendor's values; -1 or absent: the one before"),
 	{ 0 },
@@ -113,8 +114,18 @@ static int roll_back(
 static int on_rollback(struct devbus_request *request, const void *args, void *userdata)
 {
 	const struct rollback_args *rollback_args = args;
+	const char *name = rollback_args->section;
+	struct service *service = userdata;
 
-	return roll_back(userdata, request, rollback_args->section, rollback_args->revision);
+	if (!*name) {
+		const struct section *latest = change_latest(service->sections, devbus_request_id(request));
+
+		if (!latest)
+			return devbus_fail(request, DEVBUS_E_NOT_FOUND,
+				"No section was changed yet: there is nothing to roll back.");
+		name = latest->name;
+	}
+	return roll_back(service, request, name, rollback_args->revision);
 }
 
 static int on_reset(struct devbus_request *request, const void *args, void *userdata)

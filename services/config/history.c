@@ -202,6 +202,13 @@ void history_drop_above(struct history *history, uint64_t revision)
 	}
 }
 
+const char *history_time(const struct devbus_json *change)
+{
+	const char *time = devbus_json_string(devbus_json_get(change, "time"));
+
+	return time ? time : "";
+}
+
 uint64_t history_top(const struct history *history)
 {
 	return history->count > 0 ? history->revisions[history->count - 1] : 0;

@@ -36,6 +36,9 @@ int history_mark_undone(struct history *history, uint64_t revision, const struct
 /* Whether @change is marked, and why. */
 bool history_undone(const struct devbus_json *change, struct devbus_error *ret_why);
 
+/* When @change was made, "" if it does not say; of one form, so two of them compare as text. */
+const char *history_time(const struct devbus_json *change);
+
 /* The highest revision that was ever used, as far as it is kept. */
 uint64_t history_top(const struct history *history);
 

@@ -119,6 +119,17 @@ def test_a_change_succeeds_when_its_owner_has_taken_it(device, cloud, config, pr
     assert changes[1]["command"] == "set-1" and changes[1]["time"].endswith("Z")
 
 
+def test_a_rollback_needs_no_section(device, cloud, config, probe):
+    """Protocol 7: rollback {section?, revision?}."""
+    final = cloud.final(cloud.order("rollback"))
+    assert final["state"] == "failed" and final["error"]["code"] == "not-found", final
+    for level in (5, 6, 7):
+        assert cloud.set({"level": level})["state"] == "succeeded"
+    assert cloud.final(cloud.order("rollback"))["result"]["values"] == {"level": 6}
+    assert cloud.final(cloud.order("rollback", revision=1))["result"]["values"] == {"level": 5}
+    assert in_force(device)["level"] == 5
+
+
 def refuse(_probe):
     return {"level": 8, "mode": "refuse"}, "refused", "mode refuse is not for this probe"
 

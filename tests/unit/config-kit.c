@@ -13,6 +13,7 @@
 char config_dir[64];
 struct sections *sections;
 struct devbus_error config_error;
+const char *config_time = NOW;
 
 static void path_of(const char *path, char full[256])
 {
@@ -32,6 +33,7 @@ void config_set_up(void)
 {
 	char folder[256];
 
+	config_time = NOW;
 	snprintf(config_dir, sizeof config_dir, "/tmp/devbus-config-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(config_dir));
 	path_of("state", folder);
@@ -89,7 +91,7 @@ static int set(const struct order *order, const char *values)
 
 int config_begin(const char *section, const char *values, const char *command)
 {
-	return begin(&(const struct order) { section, command, "cloud", NOW, -1 }, values);
+	return begin(&(const struct order) { section, command, "cloud", config_time, -1 }, values);
 }
 
 int config_schema(const char *section, const char *text)
@@ -113,20 +115,20 @@ int config_set(const char *section, const char *values)
 
 int config_set_if(const char *section, const char *values, int64_t if_revision)
 {
-	return set(&(const struct order) { section, NULL, "cli", NOW, if_revision }, values);
+	return set(&(const struct order) { section, NULL, "cli", config_time, if_revision }, values);
 }
 
 int config_set_by(const char *section, const char *values, const char *command)
 {
-	return set(&(const struct order) { section, command, "cloud", NOW, -1 }, values);
+	return set(&(const struct order) { section, command, "cloud", config_time, -1 }, values);
 }
 
 int config_rollback(const char *section, int64_t revision)
 {
 	config_error = (struct devbus_error) { "", "" };
-	return keep(
-		section, change_rollback(sections, &(const struct order) { section, NULL, "cli", NOW, -1 },
-				 revision, &config_error));
+	return keep(section,
+		change_rollback(sections, &(const struct order) { section, NULL, "cli", config_time, -1 },
+			revision, &config_error));
 }
 
 void config_assert(const char *section, const char *expected)

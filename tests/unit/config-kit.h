@@ -13,6 +13,7 @@
 extern char config_dir[64]; /* state and vendor folder are below it */
 extern struct sections *sections;
 extern struct devbus_error config_error; /* of the last order */
+extern const char *config_time; /* of the next orders; NOW at first */
 
 /* A checked fixture: sections in a new folder, opened; closed and removed. */
 void config_set_up(void);

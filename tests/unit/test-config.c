@@ -305,6 +305,39 @@ START_TEST(rollback_is_a_new_revision)
 }
 END_TEST
 
+static const char *latest(const char *command)
+{
+	const struct section *section = change_latest(sections, command);
+
+	return section ? section->name : "(none)";
+}
+
+START_TEST(rollback_without_a_section_takes_the_one_that_was_changed_last)
+{
+	ck_assert_str_eq(latest(NULL), "(none)");
+	config_own("net");
+	config_own("sensor");
+	ck_assert_str_eq(latest(NULL), "(none)");
+	config_time = "2026-01-31T12:00:02.000Z";
+	config_set_by("net", "{\"a\":1}", "id-1");
+	config_time = "2026-01-31T12:00:01.000Z";
+	config_set("sensor", "{\"a\":1}");
+	ck_assert_str_eq(latest(NULL), "net");
+	config_time = "2026-01-31T12:00:03.000Z";
+	config_begin("sensor", "{\"a\":2}", "id-2");
+	ck_assert_str_eq(latest(NULL), "sensor");
+	ck_assert_int_eq(section_undo(&sections->folders, sections_find(sections, "sensor"),
+				 &(struct devbus_error) { "refused", "no" }),
+		0);
+	ck_assert_str_eq(latest(NULL), "net");
+	/* What a crash interrupted goes on where it began. */
+	ck_assert_str_eq(latest("id-2"), "sensor");
+	config_time = "2026-01-31T12:00:04.000Z";
+	config_set("sensor", "{\"a\":3}");
+	ck_assert_str_eq(latest("id-1"), "net");
+}
+END_TEST
+
 START_TEST(rollback_must_fit_the_schema_too)
 {
 	config_own("sensor");
@@ -409,6 +442,7 @@ int main(void)
 	tcase_add_test(tests, a_schema_that_cannot_be_checked_closes_the_section);
 	tcase_add_test(tests, the_vendor_says_what_holds_until_it_is_set);
 	tcase_add_test(tests, rollback_is_a_new_revision);
+	tcase_add_test(tests, rollback_without_a_section_takes_the_one_that_was_changed_last);
 	tcase_add_test(tests, rollback_must_fit_the_schema_too);
 	tcase_add_test(tests, history_says_who_when_and_what);
 	tcase_add_test(tests, history_is_bounded);
