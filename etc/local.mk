@@ -81,7 +81,7 @@ nodist_examples_DATA = \
 $(nodist_examples_DATA): %D%/examples/stamp
 %D%/examples/stamp: $(%C%_provision_inputs)
 	$(AM_V_GEN)$(%C%_provision) $(%C%_installed_plugin) --output %D%/examples --config-dir '$(sysconfdir)/devbus' \
-		--data-dir '$(localstatedir)/lib/devbus/broker' --state-dir '$(localstatedir)/lib/devbus/state' \
+		--data-dir '$(localstatedir)/lib/devbus/broker' --state-dir '$(localstatedir)/lib/devbus' \
 		>/dev/null && : >$@
 
 CLEANFILES += \

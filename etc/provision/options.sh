@@ -31,8 +31,8 @@ keepalive|number 5 65535|30|N|keep-alive of the bridge in seconds
 payload-limit|number 1024 16777216|130048|BYTES|largest payload
 broker-version|version||N.N.N|version of the Mosquitto to write for, if not that of this machine
 user-of-broker|user||USER|user the broker runs as when root starts it [mosquitto]
-data-dir|path||DIR|where the broker keeps sessions and queues [OUTPUT/data]
-state-dir|path||DIR|where the services keep theirs [OUTPUT/state]
+data-dir|path||DIR|where the broker keeps sessions and queues [as before; at first OUTPUT/data]
+state-dir|path||DIR|where the services keep theirs [as before; at first OUTPUT/state]
 config-dir|path||DIR|where the folder of --output will be on the device, if elsewhere [OUTPUT]
 options|list||FILE|file with further options, one per line: NAME VALUE
 set|list||KEY=VALUE|a further setting of libdevbus for devbus.conf; may be repeated'

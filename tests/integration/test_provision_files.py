@@ -185,6 +185,19 @@ def test_bounds_of_settings_are_those_of_the_library():
     assert f"payload-limit|{library['payload_limit_bytes']}|" in options
 
 
+def test_folders_that_were_chosen_stay(tmp_path):
+    """Else a certificate that is changed by hand would cost the broker its sessions."""
+    etc = tmp_path / "etc"
+    provision(etc)
+    assert provision(etc, "--data-dir", tmp_path / "d", "--state-dir", tmp_path / "s") == ["mosquitto.conf", "devbus.conf"]
+    assert provision(etc) == [] and provision(etc, "--keepalive", 40) == ["cloud.conf", "mosquitto.d/bridge.conf"]
+    assert provision(etc, "--keepalive", 40, "--data-dir", etc / "data", "--state-dir", etc / "state") == ["mosquitto.conf", "devbus.conf"]
+    etc.rename(tmp_path / "elsewhere")  # what nobody chose goes with the folder
+    provision(tmp_path / "elsewhere", "--keepalive", 40)
+    assert f"persistence_location {tmp_path}/elsewhere/data/\n" in (tmp_path / "elsewhere/mosquitto.conf").read_text()
+    assert f"state_dir = {tmp_path}/elsewhere/state\n" in (tmp_path / "elsewhere/devbus.conf").read_text()
+
+
 def test_own_sections_and_groups_stay(tmp_path):
     provision(tmp_path / "etc")
     settings = tmp_path / "etc/devbus.d/cli.conf"
