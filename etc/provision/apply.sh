@@ -103,7 +103,7 @@ close_stage()
 refuse_folder_of_others()
 {
 	[ "$(id -u)" -eq 0 ] || return 0
-	set -- "$output" "$output/mosquitto.d" "$output/devbus.d" "$output/secrets"
+	set -- "$output" "$output/mosquitto.d" "$output/devbus.d" "$output/secrets" "$output/services.d"
 	[ -n "$staged$opt_roll_back" ] || set -- "$@" "${data_dir%/*}"
 	for folder in "$@"; do
 		[ ! -e "$folder" ] || [ -n "$(find -H "$folder" -prune -user 0)" ] ||

@@ -11,7 +11,7 @@ header_bytes=1024 # topic, properties and fixed header that stand beside the pay
 options='output|path||DIR|folder to write into (required)
 profile|profile|development|NAME|development (adds the read-only user monitor) or production
 device-id|id|device|ID|name of this device at the cloud; required in production
-services-dir|list||DIR|folder with NAME.acl or NAME/NAME.acl, one per service; may be repeated
+services-dir|list||DIR|folder with NAME.acl or NAME/NAME.acl, one per service, in place of those of devbus; may be repeated. OUTPUT/services.d is read too
 port|number 1 65535|1883|N|loopback port of the services: client id = user name
 caller-port|number 1 65535|1885|N|loopback port of callers and monitors: any client id
 monitor-listen|listen||ADDRESS:PORT|where the user monitor may come in from other machines, in clear; development only

@@ -12,6 +12,7 @@ collect_services() # fills $services, and $manifests with lines of "NAME PATH"
 	services='' manifests=''
 	folders=${opt_services_dir:-$(first_folder "$here/../share/devbus/services.d" "$here/../services")} ||
 		refuse --services-dir "is missing, and no folder of services is beside $here"
+	[ ! -d "$opt_output/services.d" ] || folders=$folders$newline$opt_output/services.d
 	while IFS= read -r folder; do
 		[ -d "$folder" ] || refuse "--services-dir $folder" "is no folder"
 		for path in "$folder"/*.acl "$folder"/*/*.acl; do

@@ -229,6 +229,20 @@ def test_new_service_gets_an_identity_and_the_others_keep_theirs(tmp_path):
     assert not (tmp_path / "etc/secrets/fan").exists() and "fan:" not in (tmp_path / "etc/passwd").read_text()
 
 
+def test_own_manifests_lie_beside_the_files(tmp_path):
+    """A device has its own service by one file, and keeps those of devbus."""
+    etc = tmp_path / "etc"
+    provision(etc)
+    (etc / "services.d").mkdir()
+    assert provision(etc) == []
+    (etc / "services.d/fand.acl").write_text("")
+    assert sorted(provision(etc)) == ["acl", "devbus.d/fand.conf", "passwd", "secrets/fand"]
+    assert (etc / "secrets/sensor").exists()
+    (etc / "services.d/sensor.acl").write_text("")
+    done = run_provision("--output", etc, "--user-of-broker", ME)
+    assert done.returncode == 2 and "services.d/sensor.acl: there is another manifest" in done.stderr
+
+
 def test_changed_secret_is_the_new_password(tmp_path):
     device = Device(tmp_path / "etc")
     (tmp_path / "etc/secrets/cli").write_text("mine\n")
