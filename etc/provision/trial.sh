@@ -80,6 +80,24 @@ stop_broker() # told again until it has heard: Mosquitto forgets a signal that c
 
 # --- the cloud ------------------------------------------------------------------------------------------------------
 
+# The test is root's, and the tunnel is not: what only root can read would be found good here and not found there.
+warn_of_cafile()
+{
+	[ "$(id -u)" -ne 0 ] || [ -n "$staged" ] || [ -z "$opt_cloud_cafile" ] || is_for_all "$opt_cloud_cafile" ||
+		warn "$opt_cloud_cafile cannot be read by the service bridge, which is not root and sees no home folder; put it where all may read it, such as /etc/ssl/certs"
+}
+
+is_for_all() # FILE
+{
+	case $1 in /home/* | /root/* | /run/user/*) return 1 ;; esac # ProtectHome= of the unit
+	[ -n "$(find -L "$1" -prune -perm -004)" ] || return 1
+	folder=${1%/*}
+	while [ -n "$folder" ]; do
+		[ -n "$(find -L "$folder" -prune -perm -001)" ] || return 1
+		folder=${folder%/*}
+	done
+}
+
 find_cloud_test()
 {
 	cloud_test=$(command -v devbus-cloud-test) || cloud_test=$here/devbus-cloud-test

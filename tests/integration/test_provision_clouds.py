@@ -16,6 +16,7 @@ ME = getpass.getuser()
 CLOUDS = SOURCE / "etc" / "clouds"
 KINDS = sorted(path.stem for path in CLOUDS.glob("*.cloud"))
 FOLDER = tempfile.TemporaryDirectory()
+os.chmod(FOLDER.name, 0o755)  # so that nobody is warned of it
 X509 = make_certificate(Path(FOLDER.name), "device")
 TLS, FILE = X509[:2], X509[1]
 NEEDS = {

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -334,6 +335,22 @@ def test_open_password_file_is_warned_of(tmp_path):
 
 
 # --- the rest of the command line -----------------------------------------------------------------------------------
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can read all")
+def test_authorities_that_only_root_can_read_are_warned_of(tmp_path):
+    """The service bridge reads them as its own user."""
+    warned = []
+    with tempfile.TemporaryDirectory() as folder:
+        for folder_mode, file_mode in ((0o755, 0o644), (0o755, 0o600), (0o700, 0o644)):
+            file = Path(folder) / "ca.pem"
+            file.write_text("")
+            file.chmod(file_mode)
+            Path(folder).chmod(folder_mode)
+            done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--cloud-cafile", file)
+            assert done.returncode == 0
+            warned.append(f"{file} cannot be read by the service bridge" in done.stderr)
+    assert warned == [False, True, True]
+
 
 def test_check_lets_a_broker_read_the_files(tmp_path):
     done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--check")
