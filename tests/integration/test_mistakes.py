@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from device_kit import BUILD, Device, Probe, wait_for
+from device_kit import BUILD, Device, Probe, free_port, wait_for
 from provision_kit import SOURCE, run_provision
 
 TESTBED = BUILD / "tools" / "devbus-testbed"
@@ -70,6 +70,59 @@ def test_no_such_broker(tmp_path):
     device = Device(tmp_path)
     with Probe(device, DEVBUS_BROKER="no-such-host.invalid:1883") as probe:
         wait_for("a word about the name", lambda: "no-such-host.invalid:1883: its name is not known" in probe.log())
+
+
+# --- devbusctl ------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory):
+    with Device(tmp_path_factory.mktemp("device")) as device:
+        yield device
+
+
+def devbusctl(device, *words):
+    return run(DEVBUSCTL, "--config-dir", device.folder / "etc", *words)
+
+
+@pytest.mark.parametrize("words, status, said", [
+    (["status", "--until", "on", "probe"], 2, "--until on: give starting, online, degraded, offline or lost"),
+    (["status", "--until", "lost"], 2, "--until needs the names of services"),
+    (["status", "--until", "lost", "probe", "--timeout-s", "1"], 3, "probe is not lost"),
+    (["watch", "--count", "2", "--timeout-s", "1", "nothing/here"], 3, "0 of 2 messages came in 1 s"),
+    (["call", "probe", "echo", "text=a"], 2, """text=a: byte 0: unknown word; give an object, such as '{"key":1}'"""),
+])
+def test_words_of_devbusctl(device, words, status, said):
+    done = devbusctl(device, *words)
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+
+
+def test_until_waits(device):
+    waiting = subprocess.Popen([DEVBUSCTL, "--config-dir", device.folder / "etc", "status", "--until", "online", "probe", "--timeout-s", "40"])
+    wait_for("devbusctl", lambda: " as cli" in device.log())
+    with Probe(device):
+        assert waiting.wait(60) == 0
+
+
+def test_empty_password_is_no_password_of_another(device, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "empty").chmod(0o600)
+    done = devbusctl(device, "status", "--password-file", tmp_path / "empty")
+    assert done.returncode == 3 and "empty: its first line is the password, and is empty" in done.stderr
+
+
+def test_version_is_an_option_too():
+    assert run(DEVBUSCTL, "--version").stdout == run(DEVBUSCTL, "status", "--version").stdout == run(DEVBUSCTL, "version").stdout != ""
+
+
+def test_machine_that_is_no_device(device):
+    """The cloud's side is played from anywhere; of the device's side it is said what is missing."""
+    words = [DEVBUSCTL, "--broker", f"127.0.0.1:{free_port()}", "call", "probe", "ping", "--timeout-ms", "300"]
+    if "nobody answers" not in run(*words).stderr:
+        pytest.skip("devbus is installed here")
+    done = run(DEVBUSCTL, "status")
+    assert done.returncode == 3 and "DEVBUS_TESTBED" in done.stderr and "--config-dir" in done.stderr and done.stderr.count("\n") == 1
+    done = run(DEVBUSCTL, "--cloud", f"127.0.0.1:{free_port()}", "watch", "--at-cloud")
+    assert done.returncode == 3 and "nobody answers" in done.stderr
 
 
 # --- the terminal ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const states[] = { "starting", "online", "degraded", "offline", "lost", NULL };
+
 #define QUIET_MS 150 /* after the last message; loopback needs less than one */
 #define FIRST_MS 600 /* for the first message, subscribing included */
 
@@ -23,13 +25,12 @@ struct status_options {
 	const char *until;
 };
 
-static const struct status_options initial = { .timeout_s = 10, .until = "online" };
+static const struct status_options initial = { .timeout_s = 10 };
 
 static const struct option options_table[] = {
 	OPTION(struct status_options, json, "json", .help = "one object: service to status"),
 	OPTION(struct status_options, wait, "wait", .help = "until every SERVICE is online and answers"),
-	OPTION(struct status_options, until, "until", .argument = "STATE",
-		.help = "wait for this state [online]"),
+	OPTION(struct status_options, until, "until", .argument = "STATE", .help = "wait for this state"),
 	OPTION(struct status_options, pid, "pid", .argument = "N", .min = 1,
 		.help = "and until it was written by process N"),
 	OPTION(struct status_options, timeout_s, "timeout-s", .argument = "N", .min = 1, .max = 86400,
@@ -50,6 +51,8 @@ struct query {
 	struct devbus *bus;
 	struct wanted *wanted; /* one for each of names */
 	const struct status_options *options;
+	const char *until;
+	bool waits;
 	struct roster roster;
 	int count; /* of the services asked for; 0: all */
 	char **names;
@@ -84,7 +87,7 @@ static bool is_as_asked(const struct query *query, const char *name)
 	const char *state = devbus_json_string(devbus_json_get(status, "state"));
 	double pid = 0;
 
-	if (!state || strcmp(state, query->options->until) != 0)
+	if (!state || strcmp(state, query->until) != 0)
 		return false;
 	devbus_json_number(devbus_json_get(status, "pid"), &pid);
 	return !query->options->pid || (uint32_t)pid == query->options->pid;
@@ -128,7 +131,7 @@ static bool is_confirmed(struct wanted *wanted)
 		wanted->answered = false;
 		return false;
 	}
-	if (strcmp(wanted->query->options->until, "online") != 0)
+	if (strcmp(wanted->query->until, "online") != 0)
 		return true;
 	if (!wanted->answered && !wanted->asked)
 		ping(wanted);
@@ -164,7 +167,7 @@ static int gather(struct query *query)
 {
 	int r = 0;
 
-	if (query->options->wait)
+	if (query->waits)
 		return await(query);
 	query->quiet_at_ms = ctl_deadline(FIRST_MS);
 	while (r == 0) {
@@ -204,7 +207,7 @@ static void name_missing(const struct query *query)
 {
 	for (int i = 0; i < query->count; i++)
 		if (!is_as_asked(query, query->names[i]))
-			ctl_error("%s is not %s", query->names[i], query->options->until);
+			ctl_error("%s is not %s", query->names[i], query->until);
 		else if (query->wanted && !query->wanted[i].answered)
 			ctl_error("%s says that it is online, but does not answer", query->names[i]);
 }
@@ -221,16 +224,29 @@ static int conclude(const struct query *query, int r)
 	if (r == 0 && are_all_as_asked(query))
 		return CTL_OK;
 	name_missing(query);
-	return query->options->wait ? CTL_UNREACHABLE : CTL_NO;
+	return query->waits ? CTL_UNREACHABLE : CTL_NO;
+}
+
+static bool is_state(const char *word)
+{
+	const char *const *state = states;
+
+	while (*state && strcmp(*state, word) != 0)
+		state++;
+	return *state;
 }
 
 static int check(const struct query *query)
 {
+	if (!is_state(query->until)) {
+		ctl_error("--until %s: give starting, online, degraded, offline or lost", query->until);
+		return -EINVAL;
+	}
 	for (int i = 0; i < query->count; i++)
 		if (!ctl_level("service", query->names[i]))
 			return -EINVAL;
-	if (query->options->wait && query->count == 0) {
-		ctl_error("--wait needs the names of services");
+	if (query->waits && query->count == 0) {
+		ctl_error("--%s needs the names of services", query->options->until ? "until" : "wait");
 		return -EINVAL;
 	}
 	return 0;
@@ -238,8 +254,15 @@ static int check(const struct query *query)
 
 static int run(const struct ctl_globals *globals, const void *values, int count, char **words)
 {
-	struct query query = { .options = values, .count = count, .names = words };
-	uint32_t connect_ms = query.options->wait ? query.options->timeout_s * 1000 : TARGET_TIMEOUT_MS;
+	const struct status_options *options = values;
+	struct query query = {
+		.options = options,
+		.until = options->until ? options->until : "online",
+		.waits = options->wait || options->until,
+		.count = count,
+		.names = words,
+	};
+	uint32_t connect_ms = query.waits ? options->timeout_s * 1000 : TARGET_TIMEOUT_MS;
 	int r, result;
 
 	if (check(&query) < 0)

@@ -112,6 +112,9 @@ static int subscribe_all(struct devbus *bus, struct watch *watch, int count, cha
 /* Ctrl-C is how one leaves a watch, and the end of --timeout-s is no failure unless messages were counted. */
 static int conclude(const struct watch *watch, int r)
 {
+	if (r == -ETIMEDOUT && watch->options->count)
+		ctl_error("%u of %u messages came in %u s", watch->count, watch->options->count,
+			watch->options->timeout_s);
 	if (r == -ETIMEDOUT)
 		return watch->options->count ? CTL_UNREACHABLE : CTL_OK;
 	if (r == -EINTR)

@@ -28,12 +28,13 @@ int ctl_object(const char *text, struct devbus_json **ret_object)
 		text = "{}";
 	r = devbus_json_parse(text, strlen(text), &object, &error);
 	if (r == 0 && devbus_json_type(object) != DEVBUS_JSON_OBJECT) {
-		snprintf(error.message, sizeof error.message, "give an object, such as {\"key\":1}");
+		snprintf(error.message, sizeof error.message, "is none");
 		devbus_json_free(object);
 		r = -EINVAL;
 	}
 	if (r < 0) {
-		ctl_error("%s: %s", text, r == -ENOMEM ? strerror(ENOMEM) : error.message);
+		ctl_error("%s: %s; give an object, such as '{\"key\":1}'", text,
+			r == -ENOMEM ? strerror(ENOMEM) : error.message);
 		return -EINVAL;
 	}
 	*ret_object = object;

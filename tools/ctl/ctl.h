@@ -27,6 +27,7 @@ struct ctl_globals {
 	const char *user;
 	const char *password_file;
 	bool help;
+	bool version;
 };
 
 struct ctl_command {

@@ -74,7 +74,7 @@ int keyfile_secret(const char *path, char *ret_secret, size_t size)
 		r = -errno;
 	else if (status.st_mode & S_IRWXO)
 		r = -EPERM;
-	else if (getline(&line, &capacity, file) < 0)
+	else if (getline(&line, &capacity, file) < 0 || !*trim(line))
 		r = -ENODATA;
 	else
 		r = copy(trim(line), ret_secret, size);

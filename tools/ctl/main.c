@@ -34,6 +34,7 @@ static const struct option global_options[] = {
 	OPTION(struct ctl_globals, password_file, "password-file", .argument = "FILE",
 		.help = "its first line is the password"),
 	OPTION(struct ctl_globals, help, "help", .help = "this text"),
+	OPTION(struct ctl_globals, version, "version", .help = "the versions"),
 	{ 0 },
 };
 
@@ -87,6 +88,8 @@ static int run(const struct ctl_command *command, struct ctl_globals *globals, i
 	int words = options_parse(sets, false, argc, argv);
 	if (words >= 0 && globals->help)
 		result = help_one(command);
+	else if (words >= 0 && globals->version)
+		result = ctl_version.run(globals, NULL, 0, NULL);
 	else if (words >= 0 &&
 		 (words < command->words_min || (command->words_max >= 0 && words > command->words_max)))
 		ctl_error("usage: devbusctl %s %s", command->name, command->synopsis);
@@ -110,6 +113,8 @@ int main(int argc, char **argv)
 
 	if (first < 1)
 		return CTL_USAGE;
+	if (globals.version)
+		return ctl_version.run(&globals, NULL, 0, NULL);
 	if (first == argc) {
 		help_all(globals.help ? stdout : stderr);
 		return globals.help ? CTL_OK : CTL_USAGE;

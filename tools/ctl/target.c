@@ -21,6 +21,7 @@
 struct target {
 	char env[PATH_MAX]; /* the testbed's testbed.env; "" when none was named */
 	char config_dir[PATH_MAX];
+	bool is_default; /* nobody has chosen that folder, so it need not be there */
 	char broker[300];
 	char user[128];
 	char password[512];
@@ -56,7 +57,9 @@ static int find_config_dir(const struct ctl_globals *globals, struct target *tar
 
 	if (!globals->config_dir && *target->env)
 		return from_env(target, "DEVBUS_CONFIG_DIR", target->config_dir, sizeof target->config_dir);
-	snprintf(target->config_dir, sizeof target->config_dir, "%s", dir ? dir : DEVBUSCTL_CONFIG_DIR);
+	target->is_default = !dir || !*dir;
+	snprintf(target->config_dir, sizeof target->config_dir, "%s",
+		target->is_default ? DEVBUSCTL_CONFIG_DIR : dir);
 	return 0;
 }
 
@@ -122,11 +125,19 @@ static const struct {
 	[TARGET_MONITOR] = { "monitor", "MONITOR_USER", "MONITOR_PASSWORD" },
 };
 
-static int find_local(enum target_door door, struct target *target)
+static int find_local(const struct ctl_globals *globals, enum target_door door, struct target *target)
 {
 	int r;
 
-	if (!*target->env)
+	if (target->is_default && !globals->broker && !getenv("DEVBUS_BROKER") &&
+		access(target->config_dir, F_OK) < 0) {
+		ctl_error(
+			"there is no %s, so this is no device; name a testbed (--dir, DEVBUS_TESTBED), a folder "
+			"with a devbus.conf (--config-dir), or --broker HOST:PORT",
+			target->config_dir);
+		return -ENOENT;
+	}
+	if (!*target->env || door == TARGET_SERVICE)
 		return 0;
 	if ((r = env_address(target, "LOCAL_HOST", "LOCAL_PORT")) < 0 ||
 		(r = from_env(target, doors[door].user_key, target->user, sizeof target->user)) < 0)
@@ -158,7 +169,9 @@ static int apply_user(const struct ctl_globals *globals, struct target *target)
 	if (!globals->password_file)
 		return 0;
 	r = keyfile_secret(globals->password_file, target->password, sizeof target->password);
-	if (r == -EPERM)
+	if (r == -ENODATA)
+		ctl_error("%s: its first line is the password, and is empty", globals->password_file);
+	else if (r == -EPERM)
 		ctl_error("%s: everyone can read it; chmod 600 it", globals->password_file);
 	else if (r < 0)
 		ctl_error("%s: %s", globals->password_file, strerror(-r));
@@ -174,8 +187,8 @@ static int fill(const struct ctl_globals *globals, enum target_door door, struct
 		r = find_cloud(globals, target);
 		others.broker = NULL; /* the device's */
 		snprintf(target->user, sizeof target->user, "cli");
-	} else if (door != TARGET_SERVICE) {
-		r = find_local(door, target);
+	} else {
+		r = find_local(globals, door, target);
 	}
 	return r < 0 ? r : apply_user(&others, target);
 }
@@ -193,7 +206,7 @@ static int open_bus(
 			: door == TARGET_MONITOR ? "monitor"
 						 : "cli",
 		.flags = door == TARGET_SERVICE ? 0 : DEVBUS_CALLER,
-		.config_dir = target->config_dir,
+		.config_dir = target->is_default ? NULL : target->config_dir,
 		.broker = text_or_null(target->broker),
 		.user = text_or_null(target->user),
 		/* Never this device's own password at a broker elsewhere: "" there, not what the settings have. */
