@@ -13,7 +13,7 @@ shown() {
 	sed -n '/^```c$/,/^```$/p' README.md | grep -v '^```' | cmp -s - $plain
 }
 
-echo 1..2
+echo 1..3
 if shown; then
 	echo "ok 1 - README shows $plain as it is"
 else
@@ -24,4 +24,10 @@ if [ $more -le 10 ] && [ "$changed" -le 3 ] && grep -q 'devbus_config(' $configu
 else
 	echo "# $more lines more, $changed lines changed"
 	echo "not ok 2 - a section of the configuration costs ten lines"
+fi
+if flags=$(PKG_CONFIG_LIBDIR=$builddir/libdevbus pkg-config --cflags --libs devbus 2>&1); then
+	echo "ok 3 - a service is built without the packages of the libraries behind devbus"
+else
+	echo "$flags" | sed 's/^/# /'
+	echo "not ok 3 - a service is built without the packages of the libraries behind devbus"
 fi
