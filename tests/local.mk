@@ -241,6 +241,7 @@ EXTRA_DIST += $(integration_tests) \
 	%D%/integration/raw_mqtt.py \
 	%D%/integration/run-pytest \
 	%D%/integration/tap_plugin.py \
+	%D%/integration/slow-exit.c \
 	%D%/integration/wall-clock.c \
 	%D%/integration/watcher_kit.py
 

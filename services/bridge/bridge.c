@@ -4,6 +4,7 @@
 #include "watcher.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +38,8 @@ int bridge_start(struct devbus *bus, void **ret_service)
 		return -ENOMEM;
 	*ret_service = watcher;
 	watcher->bus = bus;
+	/* A thread that is in the midst of TLS when the service ends goes on until the process is gone, so nothing may be taken from beneath it. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	r = devbus_settings(bus, bridge_settings_fields, &watcher->settings);
 	if (r == 0)
 		r = devbus_serve(bus, none, watcher);

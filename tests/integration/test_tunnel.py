@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates, Server, floods_and_tears, over_tls
-from device_kit import SLOWER, wait_for
+from device_kit import SLOWER, compile_shim, wait_for
 from ports import free_port
 from provision_kit import Client, run_provision
 from watcher_kit import Bridge, Watched
@@ -39,13 +39,16 @@ def device_of(tmp_path, cloud, certificates):
 
 @pytest.fixture
 def tunnel_to(tmp_path, certificates):
-    """A function: a connection to the tunnel of a device, in the broker's place and past its password, when @port is the cloud."""
+    """A function: a connection to the tunnel of a device, in the broker's place and past its password, when @port is the cloud. Its
+    attribute `bridge` is the service, started with @environment."""
     started = []
 
-    def tunnel_to(port):
+    def tunnel_to(port, **environment):
         device = Watched(tmp_path / "device", "--device-id", DEVICE, "--cloud-cafile", certificates / "authority.pem",
                          cloud=SimpleNamespace(port=port))
-        started.append(Bridge(device).__enter__())
+        tunnel_to.bridge = Bridge(device)
+        tunnel_to.bridge.environment.update(environment)
+        started.append(tunnel_to.bridge.__enter__())
         wait_for("the tunnel", lambda: is_open(tunnel_port(device)))
         link = socket.create_connection(("127.0.0.1", tunnel_port(device)))
         link.sendall(connect_packet(tunnel_secret(device)))
@@ -142,26 +145,51 @@ def test_cloud_that_tears_while_the_broker_is_stuck_ends_the_connection(tunnel_t
         wait_for("the end, though nothing is read here", lambda: not is_held_by_the_tunnel(broker), 20 * SLOWER)
 
 
-def test_broker_that_has_given_up_is_not_announced_to_the_cloud(tunnel_to, certificates):
-    """It is on its way again by then, and the cloud would throw that connection out for this one."""
-    connected, given_up, heard = threading.Event(), threading.Event(), []
+@pytest.fixture
+def slow_cloud(certificates):
+    """A cloud that begins with TLS when it is let. `heard` gets its first words from the device."""
+    cloud = SimpleNamespace(connected=threading.Event(), let=threading.Event(), heard=[])
 
     def hears(link):
-        try:
-            heard.append(link.recv(64))
-        except OSError:
-            heard.append(b"")
+        cloud.heard.append(link.recv(64))
 
-    def is_late(link):
-        connected.set()
-        given_up.wait(10)
-        over_tls(certificates, hears)(link)
-    with Server(is_late) as server, tunnel_to(server.port) as broker:
-        assert connected.wait(10 * SLOWER)
+    def answer(link):
+        cloud.connected.set()
+        cloud.let.wait(20 * SLOWER)
+        try:
+            over_tls(certificates, hears)(link)
+        except OSError:
+            cloud.heard.append(b"")
+    with Server(answer) as server:
+        cloud.port = server.port
+        yield cloud
+
+
+def test_broker_that_has_given_up_is_not_announced_to_the_cloud(tunnel_to, slow_cloud):
+    """It is on its way again by then, and the cloud would throw that connection out for this one."""
+    with tunnel_to(slow_cloud.port) as broker:
+        assert slow_cloud.connected.wait(10 * SLOWER)
         broker.close()
-        given_up.set()
-        wait_for("the handshake", lambda: heard, 20 * SLOWER)
-        assert heard == [b""]
+        slow_cloud.let.set()
+        wait_for("the handshake", lambda: slow_cloud.heard, 20 * SLOWER)
+        assert slow_cloud.heard == [b""]
+
+
+def test_service_that_ends_in_the_midst_of_a_handshake_ends_well(tunnel_to, slow_cloud, tmp_path):
+    """The thread at it cannot be waited for, and goes on until the process is gone."""
+    shim = compile_shim(tmp_path, "slow-exit")
+    if not shim:
+        pytest.skip("no compiler for the slow exit")
+    exiting = tmp_path / "exiting"
+    with tunnel_to(slow_cloud.port, LD_PRELOAD=str(shim), SLOW_EXIT=str(exiting), ASAN_OPTIONS="verify_asan_link_order=0"):
+        assert slow_cloud.connected.wait(10 * SLOWER)
+        tunnel_to.bridge.process.terminate()
+        wait_for("the end, but for the last bit", exiting.exists, 20 * SLOWER)
+        slow_cloud.let.set()
+        wait_for("the handshake", lambda: slow_cloud.heard or not tunnel_to.bridge.alive(), 20 * SLOWER)
+        assert slow_cloud.heard[0][:1] == b"\x10", "TLS still works, for as long as there is somebody at it"
+        exiting.unlink()
+        assert tunnel_to.bridge.process.wait(20) == 0
 
 
 def test_password_of_the_cloud_takes_the_place_of_the_brokers(device_of, tmp_path):
