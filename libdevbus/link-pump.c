@@ -6,8 +6,8 @@
  * - Calls that wait for the broker (connect, subscribe, disconnect) run in a helper thread, and until it is back
  *   this thread leaves Paho alone.
  * - A publish is made only when it cannot wait: the outbox's window, and room in the socket.
- * - Messages that came while the helper waited for an answer are in Paho's queue, announced by no socket: so we
- *   pump after it.
+ * - Messages that came while the helper waited for an answer, or a payload larger than the socket's buffer was written, are in Paho's
+ *   queue, announced by no socket: so we pump after it.
  * - Paho sends its ping from inside receive: so we call it when one is due.
  * - Otherwise one receive for each time that epoll finds something: to be told "no more" costs as much as a message.
  */
@@ -320,10 +320,10 @@ static int pump_publish(struct link *link, const struct link_message *message, u
 		loop_timer_set(pump->retry, loop_now_ms(pump->loop) + RETRY_MS);
 		return -EAGAIN;
 	}
-	r = paho_publish(pump->paho, message, ret_token);
-	if (r == -ENOTCONN)
-		loop_timer_set(pump->retry, 0); /* lost() comes from the loop, not from here */
-	else
+	r = paho_publish(pump->paho, message, pump->room_bytes > 0, ret_token);
+	if (r == -ENOTCONN || !paho_drained(pump->paho))
+		loop_timer_set(pump->retry, 0); /* lost() and message() come from the loop, not from here */
+	if (r != -ENOTCONN)
 		sent(pump);
 	return r;
 }

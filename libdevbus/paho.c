@@ -270,7 +270,7 @@ static void put_data(
 	properties->length += 1 + 2 + (int)size;
 }
 
-int paho_publish(struct paho *paho, const struct link_message *message, uint32_t *ret_token)
+int paho_publish(struct paho *paho, const struct link_message *message, bool fits, uint32_t *ret_token)
 {
 	MQTTProperty array[2];
 	MQTTProperties properties = { .max_count = 2, .array = array };
@@ -283,6 +283,7 @@ int paho_publish(struct paho *paho, const struct link_message *message, uint32_t
 		message->correlation_size);
 	response = MQTTClient_publish5(paho->handle, message->topic, (int)message->payload_size,
 		message->payload, message->qos, message->retained, &properties, &token);
+	paho->drained &= fits;
 	/* Paho reports success for a QoS 1 message that it could not write, meaning to send it again. */
 	if (!paho_connected(paho))
 		return -ENOTCONN;

@@ -27,8 +27,11 @@ int paho_fd(const struct paho *paho);
 int paho_subscribe(struct paho *paho, const struct link_filter *filter);
 int paho_unsubscribe(struct paho *paho, const char *filter);
 
-/* Sends; waits while the socket has no room. 0, -ENOTCONN, -EINVAL. */
-int paho_publish(struct paho *paho, const struct link_message *message, uint32_t *ret_token);
+/*
+ * Sends; waits while the socket has no room, and receives meanwhile: @fits says that there is room, else the connection is not drained
+ * afterwards. 0, -ENOTCONN, -EINVAL.
+ */
+int paho_publish(struct paho *paho, const struct link_message *message, bool fits, uint32_t *ret_token);
 
 struct paho_acknowledgement {
 	uint32_t token;

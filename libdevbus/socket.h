@@ -32,7 +32,7 @@ int socket_duplicate(int fd);
 
 /*
  * Whether a message of @size bytes can be written without waiting. @room_bytes is what is left of the room that was found earlier, and the
- * caller's to keep: 0 after anything else was written.
+ * caller's to keep: 0 after anything else was written. It is 0 afterwards when the message is larger than the buffer, so that writing it waits.
  */
 bool socket_has_room(int fd, size_t size, size_t *room_bytes);
 

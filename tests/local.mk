@@ -240,6 +240,7 @@ EXTRA_DIST += $(integration_tests) \
 	%D%/integration/reboot_kit.py \
 	%D%/integration/raw_mqtt.py \
 	%D%/integration/run-pytest \
+	%D%/integration/small-buffer.c \
 	%D%/integration/tap_plugin.py \
 	%D%/integration/slow-exit.c \
 	%D%/integration/wall-clock.c \

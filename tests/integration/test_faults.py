@@ -311,6 +311,25 @@ def test_nothing_grows_over_fifty_reconnects(tmp_path):
             assert after["resident_kib"] < before["resident_kib"] + 512
 
 
+# --- little memory ---------------------------------------------------------------------------------------------------
+
+def test_what_comes_while_a_large_payload_is_written(tmp_path):
+    """Paho waits until all of it is written, and reads meanwhile: what it read is announced by no socket."""
+    shim = compile_shim(tmp_path, "small-buffer")
+    if not shim:
+        pytest.skip("no compiler")
+    with Device(tmp_path / "d", settings=["keepalive_s=120"]) as device, device.caller() as caller, \
+            Probe(device, LD_PRELOAD=str(shim), ASAN_OPTIONS="verify_asan_link_order=0"):
+        caller.listen(STATUS)
+        caller.wait_for_status("online")
+        for _ in range(5):
+            large, small = caller.send_call("probe", "echo", {"value": "x" * 100000}), []
+            while not caller.reply(large):
+                small.append(caller.send_call("probe", "echo", {"value": len(small)}))
+                time.sleep(0.01)
+            wait_for("all answers", lambda: all(caller.reply(asked) for asked in small), 20 * SLOWER)
+
+
 # --- the clock ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("step_s", [86400, -86400])
