@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /*
  * Connecting and subscribing are the calls of Paho that wait for the broker, so they run here. A thread lives only as
- * long as its work: an idle service has one thread. It is joined, which is all the ordering between the
- * threads that is needed; the one atomic decides who frees the work when the loop's side gives up waiting.
+ * long as its work: an idle service has one thread. The one atomic orders all that both threads touch: it hands the work back, and
+ * decides who frees it when the loop's side gives up waiting.
  */
 #include "handoff.h"
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum outcome { RUNNING, FINISHED, ABANDONED };
 
-/* Shared by both threads; the helper owns all of it while RUNNING but the atomic and the fd. */
+/* Shared by both threads. The helper owns the work while RUNNING, and uses the fd until it is joined. */
 struct errand {
 	const struct handoff_functions *functions;
 	void *work;
@@ -30,16 +30,21 @@ struct handoff {
 	void *userdata;
 	struct loop_watch *watch;
 	struct errand *errand; /* NULL: idle */
+	struct errand *ended; /* its work is back, and its thread not joined yet; NULL: none */
 	pthread_t thread;
-	bool ended; /* the thread has done its work, and is not joined yet */
 	int done_fd;
 };
+
+static void free_without_work(struct errand *errand)
+{
+	close(errand->done_fd);
+	free(errand);
+}
 
 static void free_errand(struct errand *errand)
 {
 	errand->functions->free_work(errand->work);
-	close(errand->done_fd);
-	free(errand);
+	free_without_work(errand);
 }
 
 static void *run_errand(void *argument)
@@ -59,24 +64,29 @@ static void *run_errand(void *argument)
 /* Late, when the thread has long gone: to wait for its last instructions is one more wake-up for each piece of work. */
 static void join_ended(struct handoff *handoff)
 {
-	if (handoff->ended)
-		pthread_join(handoff->thread, NULL);
-	handoff->ended = false;
+	if (!handoff->ended)
+		return;
+	pthread_join(handoff->thread, NULL);
+	free_without_work(handoff->ended);
+	handoff->ended = NULL;
 }
 
 static void collect(int fd, uint32_t events, void *userdata)
 {
 	struct handoff *handoff = userdata;
+	const struct handoff_functions *functions = handoff->functions;
 	struct errand *errand = handoff->errand;
 	uint64_t count;
+	void *work;
 
 	(void)events;
-	if (!errand || read(fd, &count, sizeof count) < 0)
+	if (!errand || read(fd, &count, sizeof count) < 0 || atomic_load(&errand->outcome) != FINISHED)
 		return;
+	work = errand->work;
 	handoff->errand = NULL;
-	handoff->ended = true;
-	handoff->functions->done(errand->work, handoff->userdata);
-	free_errand(errand);
+	handoff->ended = errand;
+	functions->done(work, handoff->userdata); /* may free the hand-over */
+	functions->free_work(work);
 }
 
 int handoff_new(struct loop *loop, const struct handoff_functions *functions, void *userdata,
