@@ -132,7 +132,8 @@ static void on_connected(void *userdata)
 		status_connected(bus);
 	states_connected(bus);
 	subscriptions_ask(bus); /* before the calls: an answer may need one that was added meanwhile */
-	calls_connected(bus);
+	if (!bus->closing)
+		calls_connected(bus); /* else nobody would hear what became of them */
 	echo_connected(bus);
 	bus->greeting = false;
 	durable_connected(bus);

@@ -236,6 +236,22 @@ START_TEST(test_connected_while_closing)
 }
 END_TEST
 
+/* Whoever made it is told nothing any more, so it is not to be carried out either. */
+START_TEST(test_no_call_goes_out_while_closing)
+{
+	kit_open(0);
+	ck_assert_int_eq(
+		devbus_call(kit.bus, &(struct devbus_call) { .service = "other", .method = "do" }, NULL), 0);
+	kit_dispatch();
+	fake_link->connects_late = true;
+	kit.time.step_ms = 250;
+	bus_disconnect(kit.bus, 2000);
+	kit.time.step_ms = 0;
+	ck_assert_ptr_nonnull(kit_published(STATUS));
+	ck_assert_ptr_null(kit_published("service/other/call/do"));
+}
+END_TEST
+
 static void finish_connect(void *userdata)
 {
 	(void)userdata;
@@ -303,6 +319,7 @@ int main(void)
 	tcase_add_loop_test(all, test_own_lost_is_corrected, 0, LENGTH(seen));
 	tcase_add_loop_test(all, test_offline_is_the_last_word, 0, 4);
 	tcase_add_test(all, test_connected_while_closing);
+	tcase_add_test(all, test_no_call_goes_out_while_closing);
 	tcase_add_test(all, test_closing_waits_for_the_connection);
 	tcase_add_test(all, test_states_are_published_again);
 	suite_add_tcase(suite, all);
