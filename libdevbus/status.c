@@ -254,11 +254,13 @@ int status_problem(struct devbus *bus, enum status_problem problem, const char *
 		return 0;
 	if (problem == STATUS_STORE && reason)
 		loop_timer_set(bus->status->probe, loop_now_ms(bus->loop) + PROBE_MS);
-	copy = reason ? strdup(reason) : NULL;
+	copy = reason ? strndup(reason, BUS_REASON_SIZE - 1) : NULL;
+	if (reason && !copy)
+		return -ENOMEM;
 	known = &bus->status->problems[problem];
-	if ((!*known && !reason) || (*known && reason && strcmp(*known, reason) == 0) || (reason && !copy)) {
+	if (copy ? *known && strcmp(*known, copy) == 0 : !*known) {
 		free(copy);
-		return reason && !copy ? -ENOMEM : 0;
+		return 0;
 	}
 	free(*known);
 	*known = copy;

@@ -112,7 +112,7 @@ int devbus_ready(struct devbus *bus);
 
 /*
  * Says that the service runs with a limitation: status "degraded" with @reason (copied; a sentence for a
- * person), until it is called with NULL. Problems that the library sees itself (a refused subscription, a full disk)
+ * person, cut after 255 bytes), until it is called with NULL. Problems that the library sees itself (a refused subscription, a full disk)
  * are kept apart from this one and shown as well. Returns 0 or -ENOMEM.
  */
 int devbus_degraded(struct devbus *bus, const char *reason);

@@ -236,6 +236,22 @@ START_TEST(test_connected_while_closing)
 }
 END_TEST
 
+/* A status that is larger than a payload may be would be nobody's. */
+START_TEST(test_reason_is_cut)
+{
+	char reason[2001] = "";
+
+	kit_setting("payload_limit_bytes", "1024");
+	kit_start();
+	memset(reason, 'x', sizeof reason - 1);
+	ck_assert_int_eq(devbus_degraded(kit.bus, reason), 0);
+	reason[255] = '\0';
+	kit_assert_member(kit_published(STATUS), "reason", reason);
+	ck_assert_int_eq(devbus_degraded(kit.bus, NULL), 0);
+	kit_assert_member(kit_published(STATUS), "state", "online");
+}
+END_TEST
+
 /* Whoever made it is told nothing any more, so it is not to be carried out either. */
 START_TEST(test_no_call_goes_out_while_closing)
 {
@@ -318,6 +334,7 @@ int main(void)
 	tcase_add_test(all, test_two_problems);
 	tcase_add_loop_test(all, test_own_lost_is_corrected, 0, LENGTH(seen));
 	tcase_add_loop_test(all, test_offline_is_the_last_word, 0, 4);
+	tcase_add_test(all, test_reason_is_cut);
 	tcase_add_test(all, test_connected_while_closing);
 	tcase_add_test(all, test_no_call_goes_out_while_closing);
 	tcase_add_test(all, test_closing_waits_for_the_connection);
