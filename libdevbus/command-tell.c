@@ -20,12 +20,13 @@ static int event_topic(const struct devbus *bus, const char *command, char topic
 }
 
 /* An event that is on disk no more, or cannot be: for those who listen. */
-int command_publish(struct devbus *bus, const char *command, const char *text)
+int command_publish(struct devbus *bus, const char *command, const char *text, bool repeat)
 {
 	char topic[TOPIC_SIZE];
 	struct outbox_message message = {
 		.class = OUTBOX_COMMAND,
 		.cloud = true,
+		.repeat = repeat,
 		.message = { .topic = topic, .payload = text, .payload_size = strlen(text), .qos = 1 },
 	};
 	int r = event_topic(bus, command, topic);
@@ -172,7 +173,7 @@ void command_reject(struct devbus *bus, const char *command, const char *id, con
 		return;
 	text = print_event(bus, &event);
 	if (text)
-		command_publish(bus, command, text);
+		command_publish(bus, command, text, false);
 	free(text);
 }
 

@@ -80,7 +80,7 @@ static int on_known(struct devbus *bus, const char *command, const struct envelo
 	if (same) {
 		/* An event that overtook those before it would look like a loss of them (protocol 6.2). */
 		if (!durable_will_send(bus, known->seq))
-			command_publish(bus, command, known->event);
+			command_publish(bus, command, known->event, true);
 		return 0;
 	}
 	error_set(

@@ -6,7 +6,7 @@
 #include "serve.h"
 
 /* Sends an event that is on disk no more, or cannot be: for those who listen now. 0 or a negative errno. */
-int command_publish(struct devbus *bus, const char *command, const char *text);
+int command_publish(struct devbus *bus, const char *command, const char *text, bool repeat);
 
 /* An answer that has no record of its own: no id could be read, or it is somebody else's, or the disk is full. */
 void command_reject(

@@ -328,7 +328,7 @@ uint64_t outbox_acknowledge(struct outbox *outbox, uint32_t token, int reason)
 static bool survives(const struct entry *entry)
 {
 	return entry->queued.class != OUTBOX_CONTROL && entry->queued.message.qos > 0 &&
-	       !entry->queued.stored;
+	       !entry->queued.stored && !entry->queued.repeat;
 }
 
 static void give_up(struct outbox *outbox, struct entry *entry)

@@ -21,6 +21,7 @@ struct outbox_message {
 	struct link_message message;
 	bool cloud; /* goes over the bridge */
 	bool stored; /* it is on disk: whoever put it here puts it here again after a loss; never dropped */
+	bool repeat; /* of an event that was sent: not for the next connection, where it would overtake those before it */
 	/*
 	 * Called when the broker has acknowledged it (QoS 1), the link has taken it (QoS 0), or the link cannot send it and it
 	 * is stored (reason 0x80). NULL: nobody wants to know.

@@ -110,6 +110,31 @@ START_TEST(test_known_id_whose_event_waits)
 }
 END_TEST
 
+/* After a loss the events come again in order, and whoever still wants the repeat asks for it again. */
+START_TEST(test_repeat_and_reconnected)
+{
+	struct fake_record *record;
+
+	serve_and_start();
+	publish_durable(1);
+	command("simple", "{\"id\":\"a\"}");
+	acknowledge_all();
+	command("simple", "{\"id\":\"a\"}");
+	reconnect();
+	acknowledge_all();
+	for (int seq = 1, i = 0; (size_t)i < fake_link->count; i++) {
+		record = &fake_link->records[i];
+		if (record->taken || record->kind != FAKE_PUBLISH || strncmp(record->name, "cloud/", 6) != 0)
+			continue;
+		ck_assert_int_eq(atoi(kit_member(record, "seq")), seq++);
+	}
+	ck_assert_int_eq(take_sent(), 1);
+	event("simple", "accepted");
+	event("simple", "succeeded");
+	no_event();
+}
+END_TEST
+
 static void send_number(const char *name, int number)
 {
 	char payload[40];
@@ -423,6 +448,7 @@ int main(void)
 	tcase_add_loop_test(all, test_known_id, 0, 2 * LENGTH(repeats));
 	tcase_add_test(all, test_known_id_while_it_runs);
 	tcase_add_test(all, test_known_id_whose_event_waits);
+	tcase_add_test(all, test_repeat_and_reconnected);
 	tcase_add_test(all, test_journal_is_bounded);
 	tcase_add_loop_test(all, test_rejections_have_a_share, 0, 2);
 	tcase_add_loop_test(all, test_ids_are_forgotten_by_age, 0, 2);
