@@ -228,9 +228,10 @@ static bool reply_topic_valid(const char *topic)
 static int copy_way_back(struct devbus_request *request, const struct link_message *message)
 {
 	request->response_topic = strdup(message->response_topic);
-	if (message->correlation_size)
-		request->correlation = malloc(message->correlation_size);
-	if (!request->response_topic || (message->correlation_size && !request->correlation))
+	if (message->correlation)
+		request->correlation =
+			malloc(message->correlation_size + 1); /* none is not the same as empty */
+	if (!request->response_topic || (message->correlation && !request->correlation))
 		return -ENOMEM;
 	if (message->correlation_size)
 		memcpy(request->correlation, message->correlation, message->correlation_size);
@@ -363,7 +364,9 @@ int devbus_serve(struct devbus *bus, const struct devbus_method *methods, void *
 	bus->server->userdata = userdata;
 	r = topic_make_filter(filter, "service", bus->name, "call", "+");
 	if (r == 0)
-		r = bus_subscribe(bus, &(struct link_filter) { .filter = filter }, on_call, NULL, NULL);
+		r = bus_subscribe(bus,
+			&(struct link_filter) { .filter = filter, .retain_as_published = true }, on_call,
+			NULL, NULL);
 	if (r == 0)
 		r = commands_open(bus);
 	if (r < 0) { /* it may be tried again */

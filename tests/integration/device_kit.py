@@ -215,20 +215,20 @@ class Caller(Client):
 
     # --- calls
 
-    def send_call(self, service, method, payload=b"{}", reply=None, correlation=None):
+    def send_call(self, service, method, payload=b"{}", reply=None, correlation=None, retain=False):
         """Asks and does not wait. Returns the correlation data."""
         if not self._replies:
             self.listen(self._reply)
             self._replies = True
         self._calls += 1
-        correlation = correlation or str(self._calls).encode()
+        correlation = str(self._calls).encode() if correlation is None else correlation
         properties = Properties(PacketTypes.PUBLISH)
         if reply != "":
             properties.ResponseTopic = reply or self._reply
         properties.CorrelationData = correlation
         if not isinstance(payload, (bytes, str)):
             payload = json.dumps(payload)
-        self._paho.publish(f"service/{service}/call/{method}", payload, 0, properties=properties)
+        self._paho.publish(f"service/{service}/call/{method}", payload, 0, retain, properties)
         return correlation
 
     def send_reply(self, topic, correlation, payload):

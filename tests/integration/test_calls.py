@@ -106,7 +106,7 @@ def test_deferred_answers_come_in_their_own_time(caller):
 
 
 def test_correlation_data_of_any_form_comes_back(caller):
-    for correlation in (b"\x00\xff\x00", b"x" * 512):
+    for correlation in (b"\x00\xff\x00", b"x" * 512, b""):
         assert caller.ask("probe", "echo", {"value": 1}, correlation=correlation) == {"result": {"value": 1}}
 
 
@@ -127,10 +127,12 @@ def test_call_with_no_or_a_wrong_response_topic_is_refused_and_counted(device, c
 
 def test_retained_call_is_not_executed(device, caller):
     before = stats(caller)["calls_refused"]
-    with device.caller("tester") as tester:
-        tester._paho.publish("service/probe/call/echo", "{}", 1, retain=True)
+    with device.caller() as other:
+        correlation = other.send_call("probe", "echo", {"value": 1}, retain=True)
         wait_for("refused", lambda: stats(caller)["calls_refused"] == before + 1)
-        tester._paho.publish("service/probe/call/echo", "", 1, retain=True)
+        other.send_call("probe", "echo", b"", retain=True)  # the broker forgets it
+        wait_for("refused too", lambda: stats(caller)["calls_refused"] == before + 2)
+        assert other.reply(correlation) is None
 
 
 # --- what every service answers -------------------------------------------------------------------------------------
