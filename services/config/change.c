@@ -135,15 +135,20 @@ static int merge(struct sections *sections, struct section *section, const struc
 	return begin(sections, section, order, values, make_entry(order, "patch", patch), ret_error);
 }
 
+int change_check_patch(const struct devbus_json *patch, struct devbus_error *ret_error)
+{
+	if (devbus_json_type(patch) != DEVBUS_JSON_OBJECT)
+		return refuse(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "values must be an object");
+	return check_limits(patch, ret_error);
+}
+
 int change_set(struct sections *sections, const struct order *order, const struct devbus_json *patch,
 	struct devbus_error *ret_error)
 {
 	struct section *section;
 	int r;
 
-	if (devbus_json_type(patch) != DEVBUS_JSON_OBJECT)
-		return refuse(ret_error, -EINVAL, DEVBUS_E_INVALID_ARGS, "values must be an object");
-	if ((r = check_limits(patch, ret_error)) < 0 ||
+	if ((r = change_check_patch(patch, ret_error)) < 0 ||
 		(r = prepare(sections, order, &section, ret_error)) != NOT_KNOWN ||
 		(r = check_revision(section, order, ret_error)) < 0)
 		return r;

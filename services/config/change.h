@@ -18,6 +18,9 @@ struct order {
 	int64_t if_revision; /* negative: whatever is in force */
 };
 
+/* Whether @patch could be one, of whatever section: an object within the limits. 0 or a negative errno. */
+int change_check_patch(const struct devbus_json *patch, struct devbus_error *ret_error);
+
 /*
  * Merges @patch (RFC 7396) into the section. The whole result must fit its schema. Values that do not change keep the
  * revision.

@@ -76,6 +76,17 @@ static const struct devbus_field set_fields[] = {
 	{ 0 },
 };
 
+static int admit_set(struct devbus_request *request, const void *args, void *userdata)
+{
+	const struct set_args *set_args = args;
+	struct devbus_error error;
+
+	(void)userdata;
+	return change_check_patch(set_args->values, &error) == 0
+		       ? 0
+		       : devbus_fail(request, error.code, "%s", error.message);
+}
+
 static int on_set(struct devbus_request *request, const void *args, void *userdata)
 {
 	const struct set_args *set_args = args;
@@ -203,8 +214,14 @@ static int on_secrets(struct devbus_request *request, const void *args, void *us
 static const struct devbus_method methods[] = {
 	FOR_ALL("get", on_get, get_fields, struct get_args,
 		"The values and revision of one section, or of all, and what their owners report."),
-	FOR_ALL("set", on_set, set_fields, struct set_args,
-		"Changes a section, if the result fits its schema and its owner takes it."),
+	{ .name = "set",
+		.admit = admit_set,
+		.handler = on_set,
+		.resume = on_set,
+		.args = set_fields,
+		.args_size = sizeof(struct set_args),
+		.flags = DEVBUS_CLOUD,
+		.description = "Changes a section, if the result fits its schema and its owner takes it." },
 	FOR_ALL("rollback", on_rollback, rollback_fields, struct rollback_args,
 		"Makes the values of an earlier revision the next revision."),
 	FOR_ALL("reset", on_reset, get_fields, struct get_args,

@@ -119,6 +119,11 @@ def test_a_change_succeeds_when_its_owner_has_taken_it(device, cloud, config, pr
     assert changes[1]["command"] == "set-1" and changes[1]["time"].endswith("Z")
 
 
+def test_values_that_are_no_object_are_not_even_accepted(device, cloud, config, probe):
+    final = cloud.set([1])
+    assert final["state"] == "rejected" and final["error"]["code"] == "invalid-args", final
+
+
 def test_a_rollback_needs_no_section(device, cloud, config, probe):
     """Protocol 7: rollback {section?, revision?}."""
     final = cloud.final(cloud.order("rollback"))
