@@ -17,7 +17,7 @@ render_mosquitto_conf()
 	cat <<-EOF
 
 		set_tcp_nodelay true
-		message_size_limit $opt_payload_limit
+		message_size_limit $broker_bytes
 		max_inflight_messages $kind_inflight_messages
 		max_queued_messages 10000
 		max_queued_bytes 8388608

@@ -207,7 +207,19 @@ def test_one_that_cannot_run_now(line):
     assert error_of(line.run("busy")) == (["rejected"], "busy")
 
 
-def test_larger_than_the_limit(tmp_path):
+@pytest.mark.parametrize("size", [130049, 131073, 500000])
+def test_larger_than_the_limit(line, size):
+    head, tail = '{"id":"large","args":{"value":"', '"}}'
+    assert rejection(line, "echo", head + (size - len(head) - len(tail)) * "x" + tail, None) == "malformed"
+    assert ledger(line.run("ping")) == ["accepted", "succeeded"]
+
+
+def test_larger_than_the_brokers_limit_does_no_harm(line):
+    line.cloud.command("probe", "echo", json.dumps({"id": "huge", "args": {"value": 1000000 * "x"}}))
+    assert ledger(line.run("ping")) == ["accepted", "succeeded"]
+
+
+def test_larger_than_the_limit_of_the_service(tmp_path):
     with Line(tmp_path) as line:
         line.probe.environment["DEVBUS_PAYLOAD_LIMIT_BYTES"] = "2048"
         line.restart_service()
