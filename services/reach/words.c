@@ -170,8 +170,8 @@ const char *words_tls(int reason)
 {
 	static const struct row rows[] = {
 		{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED,
-			"the cloud asks for a certificate of this device, and none was shown; set "
-			"bridge_certfile and bridge_keyfile" },
+			"the cloud asks for a certificate of this device, and none was shown; give "
+			"--cloud-certfile and --cloud-keyfile to devbus-provision" },
 		{ SSL_R_TLSV1_ALERT_UNKNOWN_CA,
 			"the cloud refuses the certificate of this device: it does not know the authority "
 			"that signed it; have it signed by one that the cloud knows" },
