@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Up to here each whole number is a double of its own (RFC 8259 section 6). */
+#define EXACT_MAX 9007199254740992
+
 static void store_bool(void *member, double number)
 {
 	*(bool *)member = number != 0;
@@ -62,13 +65,13 @@ static double load_uint32(const void *member)
 static double load_int64(const void *member)
 {
 	const int64_t number = *(const int64_t *)member;
-	return number >= -JSON_EXACT_MAX && number <= JSON_EXACT_MAX ? (double)number : INFINITY;
+	return number >= -EXACT_MAX && number <= EXACT_MAX ? (double)number : INFINITY;
 }
 
 static double load_uint64(const void *member)
 {
 	const uint64_t number = *(const uint64_t *)member;
-	return number <= JSON_EXACT_MAX ? (double)number : INFINITY;
+	return number <= EXACT_MAX ? (double)number : INFINITY;
 }
 
 static double load_double(const void *member)
@@ -219,11 +222,11 @@ const struct field_type field_numbers[] = {
 		.store = store_uint32, .load = load_uint32, NUMBER_FUNCTIONS,
 	},
 	[DEVBUS_FIELD_INT64] = {
-		.size = sizeof(int64_t), .schema_name = "integer", .low = -JSON_EXACT_MAX, .high = JSON_EXACT_MAX, .whole = true,
+		.size = sizeof(int64_t), .schema_name = "integer", .low = -EXACT_MAX, .high = EXACT_MAX, .whole = true,
 		.store = store_int64, .load = load_int64, NUMBER_FUNCTIONS,
 	},
 	[DEVBUS_FIELD_UINT64] = {
-		.size = sizeof(uint64_t), .schema_name = "integer", .low = 0, .high = JSON_EXACT_MAX, .whole = true,
+		.size = sizeof(uint64_t), .schema_name = "integer", .low = 0, .high = EXACT_MAX, .whole = true,
 		.store = store_uint64, .load = load_uint64, NUMBER_FUNCTIONS,
 	},
 	[DEVBUS_FIELD_DOUBLE] = {

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The largest number up to which every whole number is a double of its own. */
+#define EXACT_MAX 9007199254740992.0
+
 /* Every double survives this many digits (C17 5.2.4.2.2, DBL_DECIMAL_DIG). */
 #define DIGITS_MIN 15
 #define DIGITS_MAX 17
@@ -51,7 +54,7 @@ void json_number_print(double number, char text[JSON_NUMBER_SIZE])
 		snprintf(text, JSON_NUMBER_SIZE, "null");
 		return;
 	}
-	if (fabs(number) <= JSON_EXACT_MAX && number == trunc(number)) {
+	if (fabs(number) <= EXACT_MAX && number == trunc(number)) {
 		snprintf(text, JSON_NUMBER_SIZE, "%.0f", number);
 		return;
 	}
@@ -61,8 +64,6 @@ void json_number_print(double number, char text[JSON_NUMBER_SIZE])
 			break;
 	}
 	unlocalise(text);
-	if (!text[strspn(text, "-0123456789")])
-		strcat(text, ".0"); /* an integer beyond 2^53 is not read again */
 }
 
 static void put_escaped(struct sink *sink, char byte)

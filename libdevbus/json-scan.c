@@ -183,8 +183,8 @@ struct number {
 };
 
 /*
- * Whether the number is one that a double holds: finite, and exact if it is written as an integer. Beyond 2^53 only some are, and who
- * sends one means all of them. Without a point in the text strtod() is the same in every locale.
+ * Whether the number is one that a double holds: finite, and exact if it is written as an integer. Without
+ * a point in the text strtod() is the same in every locale.
  */
 static const char *judge_number(const struct number *number)
 {
@@ -196,9 +196,7 @@ static const char *judge_number(const struct number *number)
 	if (!number->whole)
 		return NULL;
 	snprintf(exact, sizeof(exact), "%.0f", value);
-	if (strcmp(exact, number->digits) != 0)
-		return "integer that a double cannot hold exactly";
-	return value > JSON_EXACT_MAX || value < -JSON_EXACT_MAX ? "integer beyond 2^53" : NULL;
+	return strcmp(exact, number->digits) == 0 ? NULL : "integer that a double cannot hold exactly";
 }
 
 /* Reads "e-5" and the like, behind the digits. */

@@ -12,9 +12,6 @@
  */
 #define JSON_NUMBER_LENGTH_MAX 63
 
-/* 2^53: up to here every whole number is a double of its own (RFC 8259 section 6). */
-#define JSON_EXACT_MAX 9007199254740992
-
 /* Big enough for every number that json_number_print() writes, with its NUL. */
 #define JSON_NUMBER_SIZE 32
 

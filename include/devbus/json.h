@@ -36,7 +36,7 @@ enum devbus_json_type {
 /*
  * Parses @size bytes of UTF-8 (no terminating NUL needed) into a value that the caller owns.
  * Refused: trailing bytes, duplicate members, invalid UTF-8, \u0000 and lone surrogates, nesting past
- * DEVBUS_JSON_DEPTH_MAX, numbers that are not finite, integers beyond 2^53, which a double may not hold exactly, and
+ * DEVBUS_JSON_DEPTH_MAX, numbers that are not finite, integers that a double cannot hold exactly, and
  * whatever RFC 8259 does not allow. @ret_error (may be NULL) gets "malformed" and what is wrong, with
  * its byte offset.
  * Returns 0, -EBADMSG (refused) or -ENOMEM.
