@@ -249,7 +249,8 @@ check_cloud_bounds()
 
 cap_payload()
 {
-	[ "$opt_payload_limit" -gt "${kind_payload_bytes:-268434431}" ] || return 0
+	kind_payload_bytes=${kind_payload_bytes:-$payload_bytes_max}
+	[ "$opt_payload_limit" -gt "$kind_payload_bytes" ] || return 0
 	warn "--payload-limit $opt_payload_limit: $kind_title takes $kind_payload_bytes bytes; that is the limit now"
 	opt_payload_limit=$kind_payload_bytes
 }

@@ -5,7 +5,7 @@
 # will stand in a generated file is checked here against the narrowest grammar that serves, because a line break in a
 # device id would be a line of the broker's configuration.
 
-broker_bytes_max=268435455 # MQTT 5.0 1.5.5
+payload_bytes_max=268434431 # MQTT 5.0 1.5.5, less what stands beside the payload
 header_bytes=1024 # topic, properties and fixed header that stand beside the payload in one MQTT packet
 
 # option|check and bounds|default|argument|help; "list", "addresses": may be repeated, and the first replaces the default
