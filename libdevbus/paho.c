@@ -168,6 +168,7 @@ int paho_connect(struct paho **paho, const struct link_options *options, char re
 	if (!fresh)
 		return -ENOMEM;
 	fresh->fd = -1;
+	fresh->first = fresh->count = 0; /* those of the last connection acknowledge nothing of this one */
 	if (!*paho)
 		code = create_handle(fresh, options);
 	if (code == MQTTCLIENT_SUCCESS)

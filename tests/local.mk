@@ -53,6 +53,7 @@ unit_tests = \
 	%D%/unit/test-messages \
 	%D%/unit/test-notify \
 	%D%/unit/test-outbox \
+	%D%/unit/test-paho \
 	%D%/unit/test-publish \
 	%D%/unit/test-salvage \
 	%D%/unit/test-section \
