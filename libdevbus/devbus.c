@@ -128,6 +128,14 @@ static int open_bus(struct devbus *bus, const struct devbus_options *options, co
 	return open_parts(bus, parts);
 }
 
+/* Not to a thread that was left behind in connect, which looks for it. */
+static void give_http_proxy_back(struct devbus *bus, bool left_behind)
+{
+	if (bus->http_proxy && !left_behind)
+		setenv("http_proxy", bus->http_proxy, 0);
+	free(bus->http_proxy);
+}
+
 /* Returns whether a thread had to be left behind. */
 static bool free_bus(struct devbus *bus)
 {
@@ -155,7 +163,7 @@ static bool free_bus(struct devbus *bus)
 		explicit_bzero(bus->password, strlen(bus->password));
 	free(bus->password);
 	free(bus->version);
-	free(bus->http_proxy);
+	give_http_proxy_back(bus, left_behind);
 	free(bus->config_dir);
 	free(bus);
 	return left_behind;

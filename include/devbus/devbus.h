@@ -14,7 +14,7 @@
  * worker (<devbus/worker.h>) or child process, and answer later.
  *
  * The process: SIGPIPE is ignored from the first attempt to connect on (Paho does so), and devbus_open() removes the environment variable
- * http_proxy (Paho would obey it even for loopback). Do not fork() without exec() after it.
+ * http_proxy until devbus_close() (Paho would obey it even for loopback). Do not fork() without exec() after it.
  *
  * Errors: functions return 0 or a negative errno; results go to ret_ parameters, untouched on failure.
  */

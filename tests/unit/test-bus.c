@@ -346,6 +346,21 @@ START_TEST(test_settings_of_the_service)
 }
 END_TEST
 
+/* An open that failed, or another bus before this one, must not take it for good. */
+START_TEST(test_http_proxy_is_lent)
+{
+	setenv("http_proxy", "http://proxy:3128", 1);
+	ck_assert_int_lt(kit_try_open(&(struct devbus_options) { .name = "unit", .broker = "nowhere" }), 0);
+	for (int i = 0; i < 2; i++) {
+		kit_open(0);
+		ck_assert_ptr_null(getenv("http_proxy"));
+		ck_assert_str_eq(devbus_http_proxy(kit.bus), "http://proxy:3128");
+		kit_close();
+	}
+	ck_assert_str_eq(getenv("http_proxy"), "http://proxy:3128");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("bus");
@@ -367,6 +382,7 @@ int main(void)
 	tcase_add_loop_test(all, test_run, 0, LENGTH(stops));
 	tcase_add_test(all, test_quit_from_another_thread);
 	tcase_add_test(all, test_settings_of_the_service);
+	tcase_add_test(all, test_http_proxy_is_lent);
 	suite_add_tcase(suite, all);
 	return unit_main(suite);
 }
