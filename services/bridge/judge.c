@@ -6,11 +6,14 @@
 #include "watcher.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define TICK_MS 250
+#define STREAM_SIZE 17 /* 16 hex digits and NUL */
 #define ANSWER_MAX_MS 5000 /* for a ping; half of the limit at most */
 
 /* One ping. It belongs to the outcome's handler. */
@@ -126,14 +129,26 @@ static void ask_suspects(struct watcher *watcher)
 
 /* ---- commands for nobody */
 
+/* A service that does not exist has no store, and so no stream: each answer is one of its own. */
+static int make_stream(char ret_stream[STREAM_SIZE])
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+		return -EIO;
+	snprintf(ret_stream, STREAM_SIZE, "%016" PRIx64, number);
+	return 0;
+}
+
 static void answer(struct watcher *watcher, const struct stray *stray)
 {
-	char time[DEVBUS_TIME_SIZE], topic[2 * STRAY_NAME_SIZE + 20];
-	struct devbus_json *event;
-	int r = -ENOMEM;
+	char time[DEVBUS_TIME_SIZE], stream[STREAM_SIZE], topic[2 * STRAY_NAME_SIZE + 20];
+	struct devbus_json *event = NULL;
+	int r = make_stream(stream);
 
 	devbus_time(time);
-	event = stray_answer(stray, time);
+	if (r == 0 && !(event = stray_answer(stray, time, stream)))
+		r = -ENOMEM;
 	snprintf(topic, sizeof topic, "cloud/event/%s/%s", stray->service, stray->command);
 	if (event)
 		r = devbus_publish_topic(watcher->bus, topic, 1, false, event);

@@ -85,7 +85,7 @@ static struct devbus_json *error_of(const struct stray *stray)
 	return NULL;
 }
 
-struct devbus_json *stray_answer(const struct stray *stray, const char *time)
+struct devbus_json *stray_answer(const struct stray *stray, const char *time, const char *stream)
 {
 	struct devbus_json *event = devbus_json_new_object();
 	int r = devbus_json_set(
@@ -95,6 +95,10 @@ struct devbus_json *stray_answer(const struct stray *stray, const char *time)
 		r = devbus_json_set(event, "state", devbus_json_new_string("rejected"));
 	if (r == 0)
 		r = devbus_json_set(event, "time", devbus_json_new_string(time));
+	if (r == 0)
+		r = devbus_json_set(event, "stream", devbus_json_new_string(stream));
+	if (r == 0)
+		r = devbus_json_set(event, "seq", devbus_json_new_number(1));
 	if (r == 0)
 		r = devbus_json_set(event, "error", error_of(stray));
 	if (r == 0)

@@ -24,8 +24,8 @@ struct stray {
  */
 int stray_read(const char *topic, const void *payload, size_t size, struct stray **ret_stray);
 
-/* The event that answers it at @time. NULL: memory is short. */
-struct devbus_json *stray_answer(const struct stray *stray, const char *time);
+/* The event that answers it at @time, the first and last of the stream @stream (protocol 4.2, 6.2). NULL: memory is short. */
+struct devbus_json *stray_answer(const struct stray *stray, const char *time, const char *stream);
 
 /* First in, first out. */
 struct stray_queue {

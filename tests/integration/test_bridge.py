@@ -212,14 +212,18 @@ def test_living_services_are_not_lost_with_a_frozen_broker(device, monitor, brid
 def test_command_for_a_service_that_does_not_exist(device, bridge, cloud):
     time.sleep(GRACE_S)
     events = cloud.send_and_wait("ghost", "start", "c1", expires="2100-01-01T00:00:00Z", delay_s=1)
-    assert len(events) == 1 and set(events[0]) == {"id", "state", "time", "error"}
+    assert len(events) == 1 and set(events[0]) == {"id", "state", "time", "stream", "seq", "error"}
     assert events[0]["state"] == "rejected" and events[0]["error"]["code"] == "not-found"
     assert "ghost" in events[0]["error"]["message"]
+    streams = {(events[0]["stream"], events[0]["seq"])}
     for rubbish in ("", "x", "[]", "{}", '{"id":7}', '{"id":"a b"}', "\0"):
         before = len(cloud.messages)
         cloud.command("ghost", "start", rubbish)
         event = wait_for(f"an answer to {rubbish!r}", lambda b=before: cloud.got("cloud/event/ghost/start", b))[0].json()
         assert event["id"] is None and event["state"] == "rejected" and event["error"]["code"] == "malformed"
+        assert event["seq"] == 1 and len(event["stream"]) == 16
+        streams.add((event["stream"], event["seq"]))
+    assert len(streams) == 8  # no answer can be taken for a repeat of another, nor for a gap
     cloud.command("ghost", "ack", {"stream": "s", "seq": 1})
     cloud.command("Ghost", "start", {"id": "c2"})
     cloud.send_and_wait("ghost", "start", "c3")

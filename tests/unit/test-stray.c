@@ -10,9 +10,10 @@
 #define X16 "xxxxxxxxxxxxxxxx"
 #define X64 X16 X16 X16 X16
 
-static const char not_found[] = "{\"id\":\"c.1:_-Z\",\"state\":\"rejected\",\"time\":\"T\",\"error\":"
-				"{\"code\":\"not-found\",\"message\":\"there is no service ghost on this "
-				"device\"}}";
+static const char not_found[] =
+	"{\"id\":\"c.1:_-Z\",\"state\":\"rejected\",\"time\":\"T\",\"stream\":\"S\",\"seq\":1,\"error\":"
+	"{\"code\":\"not-found\",\"message\":\"there is no service ghost on this "
+	"device\"}}";
 
 static const struct {
 	const char *topic, *payload;
@@ -69,7 +70,7 @@ static void check_answer(const char *payload, const char *expected)
 	char *text;
 
 	ck_assert_int_eq(stray_read("cloud/command/ghost/start", payload, strlen(payload), &stray), 0);
-	event = stray_answer(stray, "T");
+	event = stray_answer(stray, "T", "S");
 	text = devbus_json_print(event);
 	ck_assert_str_eq(text, expected);
 	free(text);
@@ -81,7 +82,7 @@ START_TEST(test_answer)
 {
 	check_answer("{\"id\":\"c.1:_-Z\"}", not_found);
 	check_answer("{",
-		"{\"id\":null,\"state\":\"rejected\",\"time\":\"T\",\"error\":{\"code\":\"malformed\","
+		"{\"id\":null,\"state\":\"rejected\",\"time\":\"T\",\"stream\":\"S\",\"seq\":1,\"error\":{\"code\":\"malformed\","
 		"\"message\":\"a command is a JSON object with an id of 1 to 64 of A-Z a-z 0-9 . _ : "
 		"-\"}}");
 }
