@@ -52,7 +52,7 @@ def test_provision_refuses_what_the_library_would(tmp_path):
 def test_provision_knows_the_settings():
     """Its list is the library's, less what follows from its own options."""
     text = (SOURCE / "etc" / "provision" / "options.sh").read_text()
-    listed = set(re.search(r"^settings='([^']*)'", text, re.M)[1].split())
+    listed = {line.split("|")[0] for line in re.search(r"^settings='([^']*)'", text, re.M)[1].splitlines()}
     derived = {"broker", "user", "password_file", "device_id", "state_dir", "payload_limit_bytes", "cloud_broker", "cloud_prefix"}
     assert listed == settings_of_the_library() - derived
 
