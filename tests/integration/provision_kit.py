@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Brokers, provisioned devices and clients for the tests of devbus-provision. Everything here waits for a condition
 with a limit and cleans up after itself; ports are whatever loopback has free."""
+import contextlib
 import getpass
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,6 +31,17 @@ def wait_until(condition, timeout_s=10):
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def open_folder():
+    """A folder that other users may enter. Not one of pytest's: each pytest that starts closes the folder above those of all others."""
+    folder = Path(tempfile.mkdtemp(prefix="devbus-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def has_address(name):

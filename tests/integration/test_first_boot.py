@@ -12,7 +12,7 @@ import pytest
 
 from device_kit import _DIE_WITH_PARENT, BUILD, cloud_broker, end, wait_for
 from ports import free_port
-from provision_kit import PLUGIN, SOURCE
+from provision_kit import PLUGIN, SOURCE, open_folder
 from reboot_kit import program_of
 
 SERVICES = ["bridge", "config", "sensor"]
@@ -45,8 +45,6 @@ class Boot:
     def __init__(self, folder, cloud):
         self.folder, self.config, self.state, self.processes = folder, folder / "etc", folder / "lib", []
         self.config.mkdir()
-        for place in (folder, *folder.parents[:2]):
-            place.chmod(0o755)
         self.ports = {"port": free_port(), "caller_port": free_port()}
         plugin = f"broker-plugin {PLUGIN}\n" if PLUGIN.exists() else ""
         (self.config / "provision.options").write_text(OPTIONS.format(cloud_port=cloud.port, **self.ports) + plugin)
@@ -97,19 +95,19 @@ class Boot:
 
 
 @pytest.fixture
-def boot(tmp_path):
+def boot():
     if os.getuid() != 0:
         pytest.skip("only root can be several users")
     for program in ("setpriv", "unshare"):
         if not shutil.which(program):
             pytest.skip(f"no {program}")
-    if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", tmp_path], stderr=subprocess.DEVNULL).returncode != 0:
+    if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("no mount namespaces here")
     if subprocess.run(["setpriv", f"--reuid={USER}", "--clear-groups", "unshare", "--user", program_of("sensor")[0], "--version"],
                       env=program_of("sensor")[1], capture_output=True).returncode != 0:
         pytest.skip("no user namespaces here, or others may not enter the build tree")
-    with cloud_broker(tmp_path / "cloud") as cloud:
-        boot = Boot(tmp_path, cloud)
+    with open_folder() as folder, cloud_broker(folder / "cloud") as cloud:
+        boot = Boot(folder, cloud)
         try:
             yield boot
         finally:

@@ -6,13 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from ports import free_port
-from provision_kit import SOURCE, Broker, Client, Device, plain_broker, wait_until
+from provision_kit import SOURCE, Broker, Client, Device, open_folder, plain_broker, wait_until
 
 DENIED = 0x87
 ME = getpass.getuser()
@@ -214,9 +213,7 @@ def test_bridge_gives_the_cloud_the_password_of_the_file(tmp_path):
 def test_broker_started_by_root_reads_its_files_as_another_user():
     if os.geteuid() != 0 or subprocess.run(["id", "mosquitto"], capture_output=True).returncode != 0:
         pytest.skip("needs root and the user mosquitto")
-    folder = Path(tempfile.mkdtemp(prefix="devbus-test-"))
-    try:
-        folder.chmod(0o755)
+    with open_folder() as folder:
         with Device(folder / "etc", user=None) as device:
             with device.client("cli") as cli:
                 assert cli.reason == 0
@@ -226,5 +223,3 @@ def test_broker_started_by_root_reads_its_files_as_another_user():
                 assert cli.reason == 0 and "Unable to open" not in device.log()
             device.restart()
         assert (folder / "etc/data/mosquitto.db").owner() == "mosquitto"
-    finally:
-        shutil.rmtree(folder)

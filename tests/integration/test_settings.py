@@ -3,13 +3,12 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from device_kit import Device, Probe, end, wait_for
-from provision_kit import has_address
+from provision_kit import has_address, open_folder
 
 NOBODY = 65534
 
@@ -209,10 +208,8 @@ def as_nobody(device, **environment):
 @pytest.fixture
 def open_device():
     """In a folder that others may enter, so that what is refused is what the test is about."""
-    folder = Path(tempfile.mkdtemp(prefix="devbus-test-"))
-    folder.chmod(0o755)
-    yield Device(folder / "d")
-    shutil.rmtree(folder)
+    with open_folder() as folder:
+        yield Device(folder / "d")
 
 
 def test_password_that_this_user_may_not_read(open_device):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from device_kit import _DIE_WITH_PARENT, BUILD, end, wait_for
-from provision_kit import SOURCE
+from provision_kit import SOURCE, open_folder
 
 SERVICES = ["azure", "bridge", "config", "firmware", "reboot", "sensor"]
 UNITS = ["broker", "provision", *SERVICES]
@@ -160,8 +160,6 @@ def as_user(user):
 def start_bus(folder):
     """A D-Bus daemon of these files, which other users reach."""
     (folder / "bus.conf").write_text(BUS.format(folder=folder))
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(0o755)
     address = f"unix:path={folder}/bus"
     daemon = subprocess.Popen([*_DIE_WITH_PARENT, "dbus-daemon", "--nofork", "--nopidfile", "--config-file", folder / "bus.conf"])
     try:
@@ -173,25 +171,28 @@ def start_bus(folder):
 
 
 @pytest.fixture
-def as_others(tmp_path):
+def shared():
+    """A folder of which other users see the files."""
     for program in ("dbus-daemon", "dbus-send", "setpriv", "unshare"):
         need(program)
     if os.getuid() != 0:
         pytest.skip("only root can be several users")
     if run(*as_user(STRANGER), "true").returncode != 0:
         pytest.skip("no user namespaces here")
-    (tmp_path / "vendor").mkdir()
-    (tmp_path / "etc").mkdir()
+    with open_folder() as folder:
+        (folder / "vendor").mkdir()
+        (folder / "etc").mkdir()
+        yield folder
 
 
 @pytest.fixture
-def bus(tmp_path, as_others):
+def bus(shared):
     """The bus with the policies, on which somebody plays RAUC."""
     pytest.importorskip("dbusmock", reason="no python3-dbusmock")
-    (tmp_path / "vendor" / "rauc.conf").write_text(VENDOR)
+    (shared / "vendor" / "rauc.conf").write_text(VENDOR)
     ours = (SOURCE / "etc" / "systemd" / "devbus-rauc.conf").read_text()
-    (tmp_path / "etc" / "devbus.conf").write_text(ours.replace("devbus-firmware", FIRMWARE))
-    daemon, address = start_bus(tmp_path)
+    (shared / "etc" / "devbus.conf").write_text(ours.replace("devbus-firmware", FIRMWARE))
+    daemon, address = start_bus(shared)
     processes = [daemon]
     try:
         processes.append(subprocess.Popen(
@@ -232,18 +233,18 @@ LETS_ALL = """<busconfig><policy context="default"><allow send_type="method_call
 
 
 @pytest.fixture
-def polkit(tmp_path, as_others):
+def polkit(shared):
     """A function: whether this user may do this."""
     need("pkcheck")
     if not Path(POLKITD).exists() or not Path("/usr/share/polkit-1/actions/org.freedesktop.login1.policy").exists():
         pytest.skip("no polkitd, or no actions of logind")
-    if run("unshare", "-m", "mount", "--bind", tmp_path, "/usr/share/polkit-1/rules.d").returncode != 0:
+    if run("unshare", "-m", "mount", "--bind", shared, "/usr/share/polkit-1/rules.d").returncode != 0:
         pytest.skip("no mount namespaces here")
-    (tmp_path / "vendor" / "all.conf").write_text(LETS_ALL)
-    rules = tmp_path / "rules"
+    (shared / "vendor" / "all.conf").write_text(LETS_ALL)
+    rules = shared / "rules"
     rules.mkdir()
     (rules / "50-devbus.rules").write_text((SOURCE / "etc" / "systemd" / "50-devbus.rules").read_text().replace("devbus-reboot", REBOOT))
-    daemon, address = start_bus(tmp_path)
+    daemon, address = start_bus(shared)
     environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address}
     polkitd = subprocess.Popen([*_DIE_WITH_PARENT, "unshare", "-m", "sh", "-c", IN_NAMESPACE, "sh", rules], env=environment)
 
