@@ -156,8 +156,11 @@ static int open_tunnel(struct tunnel *tunnel, const char *listener)
 	if (r == 0)
 		r = devbus_watch(tunnel->watcher->bus, tunnel->listener_fd, EPOLLIN, on_connection, tunnel);
 	if (r < 0)
-		devbus_log(DEVBUS_LOG_ERROR, "%s: listener %s: %s", tunnel->watcher->cloud_conf, listener,
-			strerror(-r));
+		devbus_log(DEVBUS_LOG_ERROR, "%s: listener %s: %s%s", tunnel->watcher->cloud_conf, listener,
+			strerror(-r),
+			r == -EADDRINUSE ? "; end the program that has it (ss -tlnp shows it), or give "
+					   "devbus-provision another --tunnel-port"
+					 : "");
 	return r;
 }
 

@@ -221,6 +221,12 @@ def test_address_that_fails_is_followed_by_the_next(device_of, cloud):
             wait_until_online(device)
 
 
+def test_port_that_another_program_has(device_of):
+    with device_of("server") as device, socket.create_server(("127.0.0.1", tunnel_port(device))):
+        code, log = Bridge(device).run()
+        assert code == 1 and re.search("listener [0-9]+ 127.0.0.1: Address already in use; .*--tunnel-port", log), log
+
+
 def test_much_goes_through_both_ways(device_of, cloud, tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "worker.acl").write_text("")
