@@ -69,10 +69,11 @@ def fake_program(folder, name, text):
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
-def make_certificate(folder, name):
-    """A certificate that is its own authority, and the options that use it."""
+def make_certificate(folder, name, host=None):
+    """A certificate that is its own authority, for @host ("DNS:..." or "IP:..."), and the options that use it."""
+    hosts = ["-addext", f"subjectAltName={host}"] if host else []
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                    f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"], check=True, capture_output=True)
+                    f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", *hosts], check=True, capture_output=True)
     return ["--cloud-cafile", folder / f"{name}.pem", "--cloud-certfile", folder / f"{name}.pem",
             "--cloud-keyfile", folder / f"{name}.key"]
 

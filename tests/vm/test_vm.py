@@ -22,6 +22,8 @@ from cloud import Cloud  # noqa: E402
 from device_kit import cloud_broker  # noqa: E402
 from fault_kit import record  # noqa: E402
 from image import ImageBuilder, fresh, missing_tools, run  # noqa: E402
+from ports import free_port  # noqa: E402
+from provision_kit import make_certificate  # noqa: E402
 from vm import Machine  # noqa: E402
 
 BOOT_S = 240  # at most, from power to the event in the cloud
@@ -36,6 +38,14 @@ health_timeout_s = 120
 min_uptime_s = 0
 reboots_per_hour = 0
 short_boots_max = 0
+"""
+
+PROVISION_OPTIONS = """profile development
+device-id vm
+cloud 10.0.2.2:{port}
+cloud-cafile /etc/devbus/server.pem
+cloud-certfile /etc/devbus/vm.pem
+cloud-keyfile /etc/devbus/vm.key
 """
 
 pytestmark = [
@@ -119,15 +129,30 @@ class Device:
         return [m.event()["state"] for m in self.cloud.find(lambda m: m.event().get("id") == identity and m.event().get("state") in FINAL)]
 
 
+def add_tls_listener(broker, certificates):
+    """For devices that have a certificate. Returns its port."""
+    port = free_port()
+    with broker.conf.open("a") as conf:
+        conf.write(f"listener {port} 127.0.0.1\ncertfile {certificates}/server.pem\nkeyfile {certificates}/server.key\n"
+                   f"cafile {certificates}/vm.pem\nrequire_certificate true\n")
+    return port
+
+
 @pytest.fixture(scope="module")
 def device(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vm")
-    with cloud_broker(folder / "cloud") as broker:
+    broker = cloud_broker(folder / "cloud")
+    make_certificate(broker.conf.parent, "server", "IP:10.0.2.2")
+    make_certificate(broker.conf.parent, "vm")
+    tls_port = add_tls_listener(broker, broker.conf.parent)
+    with broker:
         data = fresh(images.folder / "data")
         for name in ("etc", "lib", "rauc"):
             (data / name).mkdir()
         (data / "etc/devbus.conf").write_text(DEVBUS_CONF)
-        (data / "etc/provision.options").write_text(f"profile development\ndevice-id vm\ncloud 10.0.2.2:{broker.port}\n")
+        (data / "etc/provision.options").write_text(PROVISION_OPTIONS.format(port=tls_port))
+        for name in ("server.pem", "vm.pem", "vm.key"):
+            shutil.copy(broker.conf.parent / name, data / "etc")
         disk = images.disk(images.first, data)
         machine, cloud = Machine(images.folder, disk, images.grub()), Cloud(broker.port)
         cloud.connect()
