@@ -127,6 +127,7 @@ def test_unfinished_command_is_told_after_a_crash_without_being_repeated():
         it.start_service("worker")
         it.send_command("worker", "work", {"ms": 60000}, identity="long")
         it.should_receive_within(10, "event/worker/work", id="long", state="accepted")
+        wait_until("its begin", lambda: it.log().ran["long"])  # it is accepted first
         it.kill_service("worker")
         it.start_service("worker")
         it.command_should_end_within(10, "worker", "work", "long", "failed", "interrupted")
