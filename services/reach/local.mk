@@ -23,3 +23,6 @@ tests_unit_test_reach_LDADD = %D%/libreach.la $(CHECK_LIBS)
 tests_unit_test_words_CPPFLAGS = $(AM_CPPFLAGS) -DREACH_BUILT=$(build_time_s)
 tests_unit_test_words_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_words_LDADD = %D%/libreach.la $(CHECK_LIBS)
+
+# The time of the build is one of configure's words: after another run of it, both have to be of that one.
+%D%/libreach_la-words.lo tests/unit/test_words-test-words.$(OBJEXT): config.status
