@@ -168,6 +168,21 @@ stage_passwd() # a hash has a salt, so the file stays as it is while the digest 
 	{ echo "$digest" && cat "$stage/hashed"; } >"$stage/passwd"
 }
 
+refuse_own_files() # the next run would make them from themselves, and what was in them is lost with this one
+{
+	real_output=$(readlink -f "$output") || real_output=$output
+	for source in "cloud-cafile $opt_cloud_cafile" "cloud-certfile $opt_cloud_certfile" "cloud-keyfile $opt_cloud_keyfile" \
+		"cloud-password-file $opt_cloud_password_file"; do
+		file=${source#* }
+		real_file=$(readlink -f "$file") || real_file=$file
+		for own in $set_files; do
+			if [ "$real_file" = "$real_output/$own" ] || [ "$file" = "$config_dir/$own" ]; then
+				refuse "--$source" "is a file that this program writes; give it another name or folder"
+			fi
+		done
+	done
+}
+
 # One file, because two cannot be replaced at once: a key that does not fit its certificate is a device cut off.
 stage_certificate()
 {

@@ -352,6 +352,20 @@ def test_authorities_that_only_root_can_read_are_warned_of(tmp_path):
     assert warned == [False, True, True]
 
 
+@pytest.mark.parametrize("option, name", [("cafile", "cloud.pem"), ("certfile", "cloud.pem"), ("keyfile", "cloud.pem"), ("password-file", "passwd"),
+                                          ("cafile", "mosquitto.d/../acl")])
+def test_what_it_writes_is_not_what_it_reads(tmp_path, option, name):
+    """A certificate of one's own that is called cloud.pem was overwritten, and a bit longer with each run."""
+    (tmp_path / "etc/mosquitto.d").mkdir(parents=True)
+    (tmp_path / "etc" / name).write_text("mine")
+    given = {"cafile": __file__, "certfile": __file__, "keyfile": __file__, **({"user": "x"} if option == "password-file" else {}),
+             option: f"{tmp_path}/etc/{name}"}
+    done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--cloud", "a.example:8883",
+                         *(word for key, value in given.items() for word in (f"--cloud-{key}", value)))
+    assert done.returncode == 2 and f"--cloud-{option} {tmp_path}/etc/{name}: is a file that this program writes; " in done.stderr, done.stderr
+    assert (tmp_path / "etc" / name).read_text() == "mine"
+
+
 def test_check_lets_a_broker_read_the_files(tmp_path):
     done = run_provision("--output", tmp_path / "etc", "--user-of-broker", ME, "--check")
     assert done.returncode == 0 and re.search("mosquitto 2[0-9.]* starts with these files", done.stderr)
