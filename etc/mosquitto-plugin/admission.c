@@ -43,9 +43,11 @@ static bool is_equal(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static bool is_loopback(const char *address)
+/* At a Unix socket there is none, in later versions of Mosquitto its path. */
+static bool is_of_this_machine(const char *address)
 {
-	return address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
+	return !address || !*address || *address == '/' || strncmp(address, "127.", 4) == 0 ||
+	       strcmp(address, "::1") == 0;
 }
 
 /* 1, 0, or the negative errno of a file that cannot be read. */
@@ -71,7 +73,7 @@ static const char *objection(const char *id, const char *user, const char *addre
 {
 	int r;
 
-	if (!is_loopback(address) && !is_equal(user, remote_user))
+	if (!is_of_this_machine(address) && !is_equal(user, remote_user))
 		return "this user may not come from another machine";
 	if (id && strncmp(id, reserved_id, strlen(reserved_id)) == 0)
 		return "this client id is a bridge's";

@@ -505,3 +505,18 @@ def test_monitor_on_another_machine_reads_and_does_nothing_else(elsewhere, tmp_p
             with bus.client(user, "caller_port") as client:
                 assert client.reason == 0
         bus.hush()
+
+
+@pytest.mark.parametrize("client_id, comes_in", [("anything", True), ("cli", True), ("sensor", False), ("devbus-bridge", False)])
+def test_unix_socket_is_of_this_machine(tmp_path, client_id, comes_in):
+    """That a product adds; the same rules hold there."""
+    if not PLUGIN.exists():
+        pytest.skip("the broker's plugin was not built")
+    bus = Bus(tmp_path, profile="development")
+    with bus.device.conf.open("a") as conf:
+        conf.write(f"listener 0 {tmp_path}/broker\n")
+    with bus.device:
+        wait_for("the socket", (tmp_path / "broker").exists)
+        done = subprocess.run(["mosquitto_pub", "--unix", tmp_path / "broker", "-V", "5", "-i", client_id, "-u", "cli", "-P", bus.device.password("cli"),
+                               "-t", "service/sensor/call/ping", "-m", "{}"], capture_output=True, text=True)
+        assert (done.returncode == 0) == comes_in and ("not authori" in done.stderr.lower()) != comes_in, done.stderr
