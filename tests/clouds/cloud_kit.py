@@ -6,12 +6,12 @@ import contextlib
 import getpass
 import json
 import os
-import socket
-import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import paho.mqtt.client as mqtt
 
 TESTS = Path(__file__).resolve().parents[1]
 for part in ("integration", "system", "faults"):
@@ -111,14 +111,17 @@ class CloudBroker:
         wait_for(f"{type(self).__name__} open: see {self.log_file}", self.is_open, START_S)
 
     def is_open(self):
+        """Lets the application in: RabbitMQ's port is open up to 12 s before."""
         assert self.process.poll() is None, self.log()
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
-                context = ssl.create_default_context(cafile=self.authority / "ca.pem")
-                with context.wrap_socket(plain, server_hostname="localhost"):
-                    return True
-        except OSError:
-            return False
+        client, answers = mqtt.Client(client_id="opening", protocol=mqtt.MQTTv311), []
+        self.log_in(client)
+        client.on_connect = lambda *words: answers.append(words[3])
+        with contextlib.suppress(OSError):
+            client.connect("127.0.0.1", self.port, keepalive=5)
+            while not answers and client.loop(1) == mqtt.MQTT_ERR_SUCCESS:
+                pass
+            client.disconnect()
+        return answers == [0]
 
     def stop(self):
         if self.process and self.process.poll() is None:
