@@ -20,6 +20,20 @@ class Message:
         return event if isinstance(event, dict) else {}
 
 
+class _Client(mqtt.Client):
+    """Tells of each connection that is lost. Paho says nothing of one that ends with an error of TLS: its thread dies of it."""
+
+    def __init__(self, lost, **options):
+        super().__init__(protocol=mqtt.MQTTv311, **options)
+        self.lost, self.on_disconnect = lost, lambda *_: lost.set()
+
+    def loop_forever(self, *words, **options):
+        try:
+            return super().loop_forever(*words, **options)
+        except OSError:
+            self.lost.set()
+
+
 class Cloud:
     """@prefix as on the device, "cloud" unless the bridge maps it. It listens at QoS 0: the broker then writes each event into the
     socket before it reads the next packet, so that a broker that is killed has not confirmed what this client has not got.
@@ -33,19 +47,18 @@ class Cloud:
 
     def connect(self):
         ready = threading.Event()
-        client = mqtt.Client(client_id=self._session, clean_session=not self._session, protocol=mqtt.MQTTv311)
+        client = _Client(self._lost, client_id=self._session, clean_session=not self._session)
         self._log_in(client)
         client.max_inflight_messages_set(0)
         client.on_message = self._on_message
         # At each connection: Paho makes a lost one again, and the broker may have forgotten it.
         client.on_connect = lambda *_: client.subscribe(f"{self.prefix}/event/#", 1 if self._session else 0)
         client.on_subscribe = lambda *_: ready.set()
-        client.on_disconnect = lambda *_: self._lost.set()
         self._lost.clear()
         client.connect("127.0.0.1", self.port, keepalive=60)
         client.loop_start()
-        assert ready.wait(10), "the cloud's broker does not answer"
         self._client = client
+        assert ready.wait(10), "the cloud's broker does not answer"
 
     def disconnect(self):
         if self._client:
