@@ -53,8 +53,8 @@ find_plugin() # the one that is given or installed beside this program; from an 
 find_broker_owner() # root's broker reads its files as another user once it is running
 {
 	broker_owner=
-	[ "$(id -u)" -eq 0 ] || return 0
 	broker_user=${opt_user_of_broker:-mosquitto}
+	[ "$(id -u)" -eq 0 ] || return 0
 	if group=$(id -g "$broker_user" 2>/dev/null); then
 		broker_owner=$broker_user:$group
 	elif [ -n "$staged" ]; then

@@ -30,7 +30,7 @@ doors()
 # nft loads no rules at all when it does not know one of the users.
 users_of_the_cloud()
 {
-	printf %s "${opt_user_of_broker:-mosquitto}, root"
+	printf %s "$broker_user, root"
 	if [ -n "$staged" ] || id devbus-bridge >/dev/null 2>&1; then
 		printf %s ", devbus-bridge"
 	fi
@@ -45,7 +45,7 @@ render_output_rules()
 	EOF
 	! has_tunnel || cat <<-EOF
 		        # The tunnel is for the broker: nobody else can fill it with connections.
-		        tcp dport $opt_tunnel_port oifname "lo" meta skuid != { ${opt_user_of_broker:-mosquitto}, root } reject
+		        tcp dport $opt_tunnel_port oifname "lo" meta skuid != { $broker_user, root } reject
 	EOF
 }
 
