@@ -154,6 +154,7 @@ EXTRA_DIST += \
 	%D%/unit/field-tables.h \
 	%D%/unit/full-disk.h \
 	%D%/unit/json-text.h \
+	%D%/unit/loopback.h \
 	%D%/unit/power-cut.h \
 	%D%/unit/serve-kit.h \
 	%D%/unit/settings-folder.h \

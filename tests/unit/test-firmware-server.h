@@ -21,6 +21,7 @@
 #ifndef DEVBUS_TEST_FIRMWARE_SERVER_H
 #define DEVBUS_TEST_FIRMWARE_SERVER_H
 
+#include "loopback.h"
 #include <arpa/inet.h>
 #include <check.h>
 #include <signal.h>
@@ -184,12 +185,8 @@ static void server_answer(int fd, const char *image, size_t size)
 
 static struct server server_start(const char *image, size_t size)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
-	ck_assert_int_eq(listen(listener, 8), 0);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	struct sockaddr_in address;
+	int listener = listen_on_loopback(&address);
 	struct server server = { fork(), ntohs(address.sin_port) };
 	ck_assert_int_ge(server.pid, 0);
 	while (server.pid == 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* What an object of Paho keeps from one connection to the next, at a broker that hangs up when it likes. */
+#include "loopback.h"
 #include "paho.h"
 #include "unit.h"
 #include <arpa/inet.h>
@@ -50,13 +51,9 @@ static void serve(int listener)
 
 static uint16_t start_broker(pid_t *ret_pid)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in address;
+	int listener = listen_on_loopback(&address);
 
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-	ck_assert_int_eq(listen(listener, 1), 0);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	*ret_pid = fork();
 	if (*ret_pid == 0)
 		serve(listener);

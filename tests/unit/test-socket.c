@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Room in a socket: never more is believed than the kernel has, and it is seldom asked. */
+#include "loopback.h"
 #include "socket.h"
 #include "unit.h"
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,15 +13,11 @@ static int ours, theirs;
 
 static void connect_both(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in address;
+	int listener = listen_on_loopback(&address);
 
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-	ck_assert_int_eq(listen(listener, 1), 0);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	ours = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(connect(ours, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(connect(ours, (struct sockaddr *)&address, sizeof address), 0);
 	theirs = accept(listener, NULL, NULL);
 	ck_assert_int_ge(theirs, 0);
 	ck_assert_int_eq(fcntl(ours, F_SETFL, O_NONBLOCK), 0);
