@@ -236,6 +236,7 @@ integration_tests = \
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) \
 	%D%/integration/bad_cloud_kit.py \
+	%D%/integration/conftest.py \
 	%D%/integration/device_kit.py \
 	%D%/integration/ports.py \
 	%D%/integration/provision_kit.py \

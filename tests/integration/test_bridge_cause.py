@@ -4,24 +4,13 @@ import time
 
 import pytest
 
-from bad_cloud_kit import USER, BadCloud, Certificates, Server, hangs, is_a_web_server
+from bad_cloud_kit import USER, Server, hangs, is_a_web_server
 from device_kit import SLOWER, compile_shim
 from ports import free_port
 from provision_kit import run_provision
 from watcher_kit import Bridge, Watched, wait_for_reason
 
 SOON_S = 12 * SLOWER  # the bridge's attempts, and the second look
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("tls") / "certificates")
-
-
-@pytest.fixture(scope="module")
-def bad_cloud(certificates):
-    with BadCloud(certificates) as cloud:
-        yield cloud
 
 
 @pytest.fixture(scope="module")

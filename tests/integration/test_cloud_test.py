@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bad_cloud_kit import (DEVICE, PASSWORD, USER, BadCloud, Certificates, Server, closes, connack, hangs, is_a_web_server, suback,
-                           talks)
+from bad_cloud_kit import DEVICE, PASSWORD, USER, Server, closes, connack, hangs, is_a_web_server, suback, talks
 from device_kit import BUILD, SLOWER, compile_shim, wait_for
 from ports import free_port
 from provision_kit import Client
@@ -18,17 +17,6 @@ PROGRAM = BUILD / "tools" / "cloud-test" / "devbus-cloud-test"
 TOPICS = ("topic # in 1 cloud/command/ far/command/", "topic # out 1 cloud/event/ far/event/",
           "topic # out 1 service/bridge/echo/ far/echo/", "topic # in 1 service/bridge/echoed/ far/echo/")
 TIMEOUT_S = 1
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("tls") / "certificates")
-
-
-@pytest.fixture(scope="module")
-def cloud(certificates):
-    with BadCloud(certificates) as cloud:
-        yield cloud
 
 
 @pytest.fixture
@@ -51,12 +39,12 @@ def here(port):
     return f"127.0.0.1:{port}"
 
 
-def test_all_is_well(run, cloud, certificates):
+def test_all_is_well(run, bad_cloud, certificates):
     for kind, lines in (("plain", ()), ("server", ()), ("password", (f"remote_username {USER}", f"remote_password {PASSWORD}")),
                         ("mutual", (f"bridge_certfile {certificates / DEVICE}.pem", f"bridge_keyfile {certificates / DEVICE}.key"))):
         tls = [] if kind == "plain" else [f"bridge_cafile {certificates / 'authority.pem'}"]
-        status, steps, verdict = run(here(cloud.ports[kind]), *tls, *lines)
-        assert verdict == f"ok: the way to {here(cloud.ports[kind])} is open" and status == 0
+        status, steps, verdict = run(here(bad_cloud.ports[kind]), *tls, *lines)
+        assert verdict == f"ok: the way to {here(bad_cloud.ports[kind])} is open" and status == 0
         assert [re.match(r"(\w+) +\d+ ms  (.*)", step)[1] for step in steps[1:]] == ["name", "TCP", "TLS", "MQTT", "topics", "echo"]
         assert steps[-1].endswith("back on far/echo/cloud-test") and steps[-2].endswith("2 topics")
 
@@ -89,26 +77,26 @@ CERTIFICATES = [
 
 
 @pytest.mark.parametrize("kind, lines, step, says", CERTIFICATES)
-def test_certificates_and_logins(run, cloud, certificates, kind, lines, step, says):
+def test_certificates_and_logins(run, bad_cloud, certificates, kind, lines, step, says):
     lines = [line.format(certificates.folder) for line in lines]
     if not any("cafile" in line for line in lines):
         lines.append(f"bridge_cafile {certificates / 'authority.pem'}")
-    _, steps, verdict = run(here(cloud.ports[kind]), *lines)
-    assert verdict.startswith(f"failed: {here(cloud.ports[kind])}: ") and says.format(certificates.folder) in verdict
+    _, steps, verdict = run(here(bad_cloud.ports[kind]), *lines)
+    assert verdict.startswith(f"failed: {here(bad_cloud.ports[kind])}: ") and says.format(certificates.folder) in verdict
     assert steps[-1].startswith(step) and steps[-1].endswith("failed")
 
 
-def test_host_name_is_not_checked_where_the_bridge_does_not(run, cloud, certificates):
-    assert run(here(cloud.ports["elsewhere"]), f"bridge_cafile {certificates / 'authority.pem'}", "bridge_insecure true")[0] == 0
+def test_host_name_is_not_checked_where_the_bridge_does_not(run, bad_cloud, certificates):
+    assert run(here(bad_cloud.ports["elsewhere"]), f"bridge_cafile {certificates / 'authority.pem'}", "bridge_insecure true")[0] == 0
 
 
-def test_clock_that_is_not_set(run, cloud, certificates, tmp_path):
+def test_clock_that_is_not_set(run, bad_cloud, certificates, tmp_path):
     shim = compile_shim(tmp_path, "wall-clock")
     if not shim:
         pytest.skip("no compiler for the other clock")
     (tmp_path / "step").write_text(str(-int(time.time()) + 3600))
     clock = {"LD_PRELOAD": str(shim), "WALL_CLOCK_STEP": str(tmp_path / "step"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
-    _, _, verdict = run(here(cloud.ports["server"]), f"bridge_cafile {certificates / 'authority.pem'}", environment=clock)
+    _, _, verdict = run(here(bad_cloud.ports["server"]), f"bridge_cafile {certificates / 'authority.pem'}", environment=clock)
     assert "the clock of this device is not set: it says 1970-01-01" in verdict
 
 
@@ -186,28 +174,28 @@ def test_old_tls_is_no_way_even_where_the_machine_allows_it(run, certificates, t
 
 # --- the client id --------------------------------------------------------------------------------------------------
 
-def test_bridge_at_work_is_left_in_peace(run, cloud):
-    with Client(cloud.ports["plain"], client_id=DEVICE) as bridge:
-        assert run(here(cloud.ports["plain"]))[0] == 0 and not bridge.lost
-        assert run(here(cloud.ports["plain"]), options=("--as-device",))[0] == 0
+def test_bridge_at_work_is_left_in_peace(run, bad_cloud):
+    with Client(bad_cloud.ports["plain"], client_id=DEVICE) as bridge:
+        assert run(here(bad_cloud.ports["plain"]))[0] == 0 and not bridge.lost
+        assert run(here(bad_cloud.ports["plain"]), options=("--as-device",))[0] == 0
         wait_for("the end of the other connection", lambda: bridge.lost)
 
 
-def test_commands_that_wait_for_the_device_are_left_for_it(run, cloud):
-    with Client(cloud.ports["plain"], client_id=DEVICE, clean=False) as bridge:
+def test_commands_that_wait_for_the_device_are_left_for_it(run, bad_cloud):
+    with Client(bad_cloud.ports["plain"], client_id=DEVICE, clean=False) as bridge:
         bridge.listen("far/command/#")
-    with Client(cloud.ports["plain"]) as sender:
+    with Client(bad_cloud.ports["plain"]) as sender:
         sender.send_all("far/command/fand/set", ["1", "2", "3"])
-    assert run(here(cloud.ports["plain"]), options=("--as-device",))[0] == 0
-    with Client(cloud.ports["plain"], client_id=DEVICE, clean=False) as bridge:
+    assert run(here(bad_cloud.ports["plain"]), options=("--as-device",))[0] == 0
+    with Client(bad_cloud.ports["plain"], client_id=DEVICE, clean=False) as bridge:
         wait_for("the commands", lambda: [text for topic, text in bridge.received if topic.startswith("far/c")] == ["1", "2", "3"])
-    Client(cloud.ports["plain"], client_id=DEVICE).close()  # forgets the session
+    Client(bad_cloud.ports["plain"], client_id=DEVICE).close()  # forgets the session
 
 
 # --- several addresses, usage ---------------------------------------------------------------------------------------
 
-def test_every_address_is_tried(run, cloud):
-    good, bad = here(cloud.ports["plain"]), here(free_port())
+def test_every_address_is_tried(run, bad_cloud):
+    good, bad = here(bad_cloud.ports["plain"]), here(free_port())
     status, steps, verdict = run(f"{bad} {good}")
     assert status == 1 and verdict == "failed: 1 of 2 addresses, as said above"
     assert any(step.startswith(f"failed: {bad}: nothing listens") for step in steps) and f"ok: the way to {good} is open" in steps

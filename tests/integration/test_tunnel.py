@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bad_cloud_kit import DEVICE, PASSWORD, USER, BadCloud, Certificates, Server, floods_and_tears, over_tls
+from bad_cloud_kit import DEVICE, PASSWORD, USER, Server, floods_and_tears, over_tls
 from device_kit import SLOWER, compile_shim, wait_for
 from ports import free_port
 from provision_kit import Client, run_provision
@@ -18,22 +18,11 @@ from watcher_kit import Bridge, Watched
 ATTEMPTS = 8  # Mosquitto 2.0.11 by itself stops answering after the second to the tenth
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("tls") / "certificates")
-
-
-@pytest.fixture(scope="module")
-def cloud(certificates):
-    with BadCloud(certificates) as cloud:
-        yield cloud
-
-
 @pytest.fixture
-def device_of(tmp_path, cloud, certificates):
+def device_of(tmp_path, bad_cloud, certificates):
     def device_of(kind, *options, authority="authority"):
         return Watched(tmp_path / "device", "--device-id", DEVICE, "--cloud-cafile", certificates / f"{authority}.pem", *options,
-                       cloud=SimpleNamespace(port=cloud.ports[kind]))
+                       cloud=SimpleNamespace(port=bad_cloud.ports[kind]))
     return device_of
 
 
@@ -82,11 +71,11 @@ def wait_until_online(device, timeout_s=20 * SLOWER):
         monitor.wait_for_status("online", "bridge", timeout_s)
 
 
-def test_local_bus_lives_while_tls_fails(device_of, cloud):
-    before = cloud.log().count("unknown ca")
+def test_local_bus_lives_while_tls_fails(device_of, bad_cloud):
+    before = bad_cloud.log().count("unknown ca")
     with device_of("server", authority="stranger") as device, Bridge(device), device.caller("monitor") as caller:
         for attempt in range(1, ATTEMPTS + 1):
-            wait_for(f"attempt {attempt}", lambda: cloud.log().count("unknown ca") >= before + attempt, 20 * SLOWER)
+            wait_for(f"attempt {attempt}", lambda: bad_cloud.log().count("unknown ca") >= before + attempt, 20 * SLOWER)
             with device.client("cli"):  # connects, and is answered
                 pass
         assert not caller.lost
@@ -108,10 +97,10 @@ def connect_packet(password):
     return bytes([0x10, len(body)]) + body
 
 
-def test_nobody_but_the_broker_gets_through(device_of, cloud):
+def test_nobody_but_the_broker_gets_through(device_of, bad_cloud):
     with device_of("server") as device, Bridge(device) as bridge:
         wait_until_online(device)
-        before = cloud.log().count("New client connected")
+        before = bad_cloud.log().count("New client connected")
         port = tunnel_port(device)
         secret = tunnel_secret(device)
         assert (device.output / "cloud.conf").stat().st_mode & 0o077 == 0
@@ -119,7 +108,7 @@ def test_nobody_but_the_broker_gets_through(device_of, cloud):
         for packet in (b"\xff", b"GET / HTTP/1.1\r\n\r\n", connect_packet(b""), connect_packet(b"guess"), connect_packet(secret + b"x"),
                        connect_packet(secret)[:-1] + b"x", b"\x10\xff\xff\xff\xff\x7f"):
             assert first_answer(port, packet) == b""
-        assert cloud.log().count("New client connected") == before and bridge.alive()
+        assert bad_cloud.log().count("New client connected") == before and bridge.alive()
         assert first_answer(port, connect_packet(secret)) == b"\x20\x02\0\0", "with the secret it is the cloud that answers"
         assert secret.decode() not in bridge.log()
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]  # they say nothing, and hold up nobody
@@ -213,7 +202,7 @@ def test_new_certificate_costs_the_local_bus_nothing(device_of, certificates):
         assert not local.lost
 
 
-def test_address_that_fails_is_followed_by_the_next(device_of, cloud):
+def test_address_that_fails_is_followed_by_the_next(device_of, bad_cloud):
     with device_of("server") as device:
         conf = device.output / "cloud.conf"
         conf.write_text(conf.read_text().replace("\naddress ", f"\naddress 127.0.0.1:{free_port()} "))
@@ -227,13 +216,13 @@ def test_port_that_another_program_has(device_of):
         assert code == 1 and re.search("listener [0-9]+ 127.0.0.1: Address already in use; .*--tunnel-port", log), log
 
 
-def test_much_goes_through_both_ways(device_of, cloud, tmp_path):
+def test_much_goes_through_both_ways(device_of, bad_cloud, tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "worker.acl").write_text("")
     count, big = 40, "x" * 100_000
     with device_of("server", "--services-dir", tmp_path / "more") as device, Bridge(device):
         wait_until_online(device)
-        with Client(cloud.ports["plain"]) as far, device.client("worker") as near:
+        with Client(bad_cloud.ports["plain"]) as far, device.client("worker") as near:
             far.listen("cloud/event/worker/#")
             near.listen("cloud/command/worker/#")
             for number in range(count):
