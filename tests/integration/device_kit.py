@@ -101,12 +101,9 @@ class Device(Steady, ProvisionedDevice):
                                             "read service/other/status\n")
         (services / "other.acl").write_text("call probe +\nread service/probe/state/+\n")
         (services / "tester.acl").write_text("write service/#\nwrite cloud/#\nread service/#\nread cloud/#\n")
-        port, caller_port = free_port(), free_port()
         chosen = {"clock_sync": "always", "reconnect_max_ms": "2000", **dict(setting.split("=") for setting in settings)}
         chosen = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
-        super().__init__(self.folder / "etc", "--services-dir", services, *chosen, *options, "--port", port, "--caller-port",
-                         caller_port, **more)
-        self.port, self.caller_port = port, caller_port
+        super().__init__(self.folder / "etc", "--services-dir", services, *chosen, *options, **more)
 
     def caller(self, user="cli", **options):
         port = self.caller_port if user in ("cli", "monitor") else self.port
