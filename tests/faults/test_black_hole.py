@@ -2,7 +2,6 @@
 """A cloud that swallows everything, its name server too: nobody refuses anything, so that whoever waits, waits long. The bridge
 lives in the broker's one thread, through which each message of the device goes; what it waits for must hold up nobody else."""
 import contextlib
-import subprocess
 import threading
 import time
 
@@ -15,6 +14,7 @@ from fault_kit import device, how_many, measured, only_long, own_network, record
 from ports import free_port
 from name_server import PORT as NAME_SERVICE
 from name_server import NameServer
+from provision_kit import make_certificate
 
 NAME = "cloud.test"
 SERVICES = ("config", "sensor", "firmware", "reboot", "bridge")
@@ -92,9 +92,7 @@ def cloud_is_at(it, host, *more):
 
 def cloud_has_tls(it):
     """Returns what the bridge needs for it."""
-    key, certificate = it.folder / "cloud.key", it.folder / "cloud.crt"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2", "-subj", f"/CN={NAME}",
-                    "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    _, certificate, *_, key = make_certificate(it.folder, "cloud", f"DNS:{NAME}")
     it.link.target_port = it.add_cloud_listener(f"certfile {certificate}", f"keyfile {key}")
     return f"bridge_cafile {certificate}", "bridge_insecure false"
 
