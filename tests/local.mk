@@ -213,6 +213,7 @@ EXTRA_DIST += $(structure_tests)
 integration_tests = \
 	%D%/integration/test_bridge.py \
 	%D%/integration/test_bridge_cause.py \
+	%D%/integration/test_broker_memory.py \
 	%D%/integration/test_calls.py \
 	%D%/integration/test_cloud_test.py \
 	%D%/integration/test_commands.py \

@@ -81,7 +81,17 @@ start_with_memory()
 	mkdir "$stage/trial" "$stage/trial/data"
 	[ ! -f "$data_dir/$memory" ] || cp "$data_dir/$memory" "$stage/trial/data"
 	cp "$stage/trial/data/$memory" "$stage/before" 2>/dev/null || : >"$stage/before"
-	start_trial || { cat "$stage/trial/log" >&2 && fail "mosquitto $broker_version does not start with what is in $data_dir"; }
+	start_trial || start_without_memory
+}
+
+start_without_memory() # if that is what it fails of
+{
+	cat "$stage/trial/log" >&2
+	rm -rf "$stage/trial/mosquitto.d" "$stage/trial/data/$memory"
+	start_trial || { cat "$stage/trial/log" >&2 && fail "mosquitto $broker_version does not start, whatever is in $data_dir"; }
+	warn "mosquitto does not start with $data_dir/$memory; it is $memory.damaged now, and what was kept in it for services is lost"
+	cp "$data_dir/$memory" "$data_dir/$memory.damaged"
+	guard "$data_dir/$memory.damaged" 600 "$broker_owner"
 }
 
 # The options of a client come from a file: everyone on a machine can read arguments.

@@ -20,6 +20,7 @@ polkitrulesdir = $(datadir)/polkit-1/rules.d
 	%D%/devbus-sensor.service
 %C%_parts = %D%/service.conf %D%/sandbox.conf
 nodist_systemdunit_DATA = $(%C%_units)
+dist_pkglibexec_SCRIPTS = %D%/recover-broker
 nodist_sysusers_DATA = %D%/devbus.conf
 dist_dbuspolicy_DATA = %D%/devbus-rauc.conf
 dist_polkitrules_DATA = %D%/50-devbus.rules

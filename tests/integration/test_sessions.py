@@ -119,6 +119,20 @@ def test_what_waits_is_left_to_wait(new_device, cloud, tmp_path):
         should_run_once(cloud, "for-late", "late")
 
 
+def test_damaged_memory_is_put_aside(new_device, cloud):
+    device = new_device
+    memory = device.output / "data" / "mosquitto.db"
+    memory.write_bytes(damaged := memory.read_bytes()[:100])
+    said = provision(device).stderr
+    assert f"does not start with {memory}; it is mosquitto.db.damaged now" in said and "Couldn't open database" in said
+    assert memory.with_name("mosquitto.db.damaged").read_bytes() == damaged
+    device.start()
+    device.wait_for_bridge()
+    send_and_see(device, cloud, "probe", "after")
+    with Probe(device):
+        should_run_once(cloud, "after")
+
+
 def test_service_is_added_to_a_running_broker(new_device, cloud, tmp_path):
     """One with a session that the broker has not saved yet keeps what waits for it."""
     device = new_device

@@ -35,7 +35,7 @@ def built(name):
 def unit(request, tmp_path):
     """As it will be installed, but for the programs, which are not there yet; among the others, which it may name."""
     for path in (BUILD / "etc" / "systemd").glob("devbus*.[st]*"):
-        (tmp_path / path.name).write_text(re.sub("ExecStart=.*", "ExecStart=/bin/true", path.read_text()))
+        (tmp_path / path.name).write_text(re.sub("(ExecStart|ExecStopPost)=.*", r"\1=/bin/true", path.read_text()))
     return tmp_path / f"devbus-{request.param}.service"
 
 

@@ -23,7 +23,7 @@ from device_kit import cloud_broker  # noqa: E402
 from fault_kit import record  # noqa: E402
 from image import ImageBuilder, fresh, missing_tools, run  # noqa: E402
 from ports import free_port  # noqa: E402
-from provision_kit import make_certificate  # noqa: E402
+from provision_kit import SOURCE, make_certificate  # noqa: E402
 from vm import Machine  # noqa: E402
 
 BOOT_S = 240  # at most, from power to the event in the cloud
@@ -129,6 +129,11 @@ class Device:
         return [m.event()["state"] for m in self.cloud.find(lambda m: m.event().get("id") == identity and m.event().get("state") in FINAL)]
 
 
+def damaged_memory():
+    """In which devbus-provision finds all services, and no broker anything."""
+    return "\n".join(f"{path.stem}cloud/command/{path.stem}/+" for path in SOURCE.glob("services/*/*.acl"))
+
+
 def add_tls_listener(broker, certificates):
     """For devices that have a certificate. Returns its port."""
     port = free_port()
@@ -153,6 +158,8 @@ def device(images, tmp_path_factory):
         (data / "etc/provision.options").write_text(PROVISION_OPTIONS.format(port=tls_port))
         for name in ("server.pem", "vm.pem", "vm.key"):
             shutil.copy(broker.conf.parent / name, data / "etc")
+        (data / "lib/broker").mkdir()
+        (data / "lib/broker/mosquitto.db").write_text(damaged_memory())
         disk = images.disk(images.first, data)
         machine, cloud = Machine(images.folder, disk, images.grub()), Cloud(broker.port)
         cloud.connect()
@@ -176,8 +183,10 @@ def timed(name, began, **more):
 
 
 def test_first_boot(device):
+    """With a broker that does not start before its unit has put a damaged memory aside."""
     began = time.monotonic()
     event = device.started(0)
+    assert "it is mosquitto.db.damaged now" in device.machine.log()
     assert event["cause"] in ("unknown", "power"), event
     assert device.version() == "1.0.0"
     timed("power on to the boot event in the cloud", began)
