@@ -241,3 +241,12 @@ def test_power_cut_while_installing(device, server, images):
     expected = "4.0.0" if event["state"] == "succeeded" else "2.0.0"
     assert device.version() == expected
     timed(f"and to the end of that update, {event['state']}", began)
+
+
+def test_power_cut_after_success(device):
+    """What the cloud has been told stays true: the boot loader knows it as well."""
+    before, since = device.version(), device.cloud.mark()
+    device.machine.cut_power()
+    device.machine.start()
+    device.started(since)
+    assert device.version() == before
