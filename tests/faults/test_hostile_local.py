@@ -158,14 +158,15 @@ def test_wrong_calls_are_executed_by_no_one(hostage):
     for size in (513, 1000, 65535):
         tester.send_call("probe", "work", correlation=b"\xa5" * size)
     sent += 4
+    tester._paho.publish("service/probe/call/work", "{}", 0, retain=True)
+    tester._paho.publish("service/probe/call/work", "", 0, retain=True)
+    assert tester.ask("probe", "ping") == {"result": {}}, "behind all that it has sent; the next connection by its name ends this one"
     for topic in WILD:  # the broker may end the connection for it
         wild = device.caller("tester")
         wild.send_call("probe", "work", reply=topic)
         wait_for("the broker to have it", lambda c=wild: c.lost or not c._paho.want_write())
         wild.close()
         sent += 1
-    tester._paho.publish("service/probe/call/work", "{}", 0, retain=True)
-    tester._paho.publish("service/probe/call/work", "", 0, retain=True)
     for size in (1, 2, 255, 511, 512):
         assert cli.ask("probe", "ping", correlation=bytes(number % 256 for number in range(size))) == {"result": {}}
     for payload in NO_ID[1:]:
