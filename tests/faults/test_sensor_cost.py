@@ -41,6 +41,7 @@ def test_two_hundred_sensors_are_cheap(root, batch):
         memory = memory_kib(pid)
         record("200 sensors at 1 Hz", "packs" if batch else "one message each", {"% of a core": round(percent, 2), **memory})
         if not batch:
+            it.forget_messages()  # the first report also has what was sampled before the configuration came
             event = it.should_receive_within(20, "event/sensor/chip7-place-3")
             assert 9 <= event["count"] <= 11
         assert percent < 2 and memory["RSS KiB"] < 6144
