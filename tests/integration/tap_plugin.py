@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-"""Prints each test of a pytest run as a line of TAP, which automake's driver counts, and what failed as comments."""
+"""Prints each test of a pytest run as a line of TAP, which automake's driver counts. What failed says why in its line, which is all
+that the console shows, and in full as comments, which are in the log."""
 
 import sys
+from pathlib import Path
+
+REASON_CHARACTERS = 300
 
 count = 0
 out = sys.stdout
@@ -10,6 +14,15 @@ out = sys.stdout
 def say(text):
     out.write(text + "\n")
     out.flush()
+
+
+def why(report):
+    """The exception in one line, where it was raised, and during what if not in the test itself."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    where = f" ({Path(crash.path).name}:{crash.lineno})" if crash else ""
+    words = (crash.message if crash else str(report.longrepr)).replace("#", "").split("\nassert ")[0]
+    during = "" if report.when == "call" else f"{report.when}: "
+    return during + " ".join(words.split())[:REASON_CHARACTERS] + where
 
 
 def pytest_addoption(parser):
@@ -36,7 +49,7 @@ def pytest_runtest_logreport(report):
         for title, text in report.sections:
             for line in text.splitlines():
                 say(f"# {title}: {line}")
-        say(f"not ok {count} - {name}")
+        say(f"not ok {count} - {name}: {why(report)}")
 
 
 def pytest_collectreport(report):
