@@ -213,6 +213,9 @@ class Acknowledging(Cloud):
 
     def _take(self, key, seq):
         last, ahead = self._got.get(key, (0, set()))
+        if seq <= last:
+            self._told.pop(key, None)  # the device does not know: it has not got what it was told
+            return
         ahead.add(seq)
         while last + 1 in ahead:
             last += 1
