@@ -9,7 +9,6 @@ from cloud_kit import APPLICATION, DEVICE, PASSWORD, CloudBroker
 
 
 class Aedes(CloudBroker):
-    keeps_order = False  # what it had taken and lost when it was killed is sent again, behind what came meanwhile
     profile = "aedes"
     remembers = False
 

@@ -103,12 +103,25 @@ class Balance:
         return gaps, overtaken
 
     @property
+    def out_of_turn(self):
+        """What somebody never gets who takes of each stream the next event only: those behind one that has not come yet must come
+        once more behind it."""
+        first, taken = {}, {}
+        for arrival in filter(lambda arrival: arrival.key, self.arrivals):
+            first[arrival.stream] = min(arrival.seq, first.get(arrival.stream, arrival.seq))
+        for arrival in filter(lambda arrival: arrival.key, self.arrivals):
+            if arrival.seq == taken.get(arrival.stream, first[arrival.stream] - 1) + 1:
+                taken[arrival.stream] = arrival.seq
+        return {arrival.key for arrival in self.firsts if arrival.key and arrival.seq > taken[arrival.stream]}
+
+    @property
     def unreported(self):
         """How many are lost beyond what was told in `dropped`."""
         return max(0, len(self.lost) - self.dropped_told)
 
-    def faults(self, drops_allowed=False):
-        """Sentences; empty: the books are in order."""
+    def faults(self, drops_allowed=False, forgotten_allowed=False):
+        """Sentences; empty: the books are in order. @forgotten_allowed: the broker may forget what it has confirmed, so that it is
+        sent again behind later ones."""
         found = []
 
         def blame(what, wrong):
@@ -125,7 +138,10 @@ class Balance:
         blame("events came that had been refused", self.despite_refusal)
         blame("events came twice with different numbers of the stream", self.twice)
         blame("repeats differ from the first", self.contradictions)
-        blame("events came behind later ones", self.out_of_order)
+        if forgotten_allowed:
+            blame("events came behind later ones, which did not come again", self.out_of_turn)
+        else:
+            blame("events came behind later ones", self.out_of_order)
         return found
 
     def figures(self):

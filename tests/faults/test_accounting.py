@@ -58,6 +58,17 @@ def test_an_event_that_was_overtaken_is_out_of_order():
     assert balance.out_of_order == [("s", 2)] and balance.faults()
 
 
+def test_what_a_broker_forgot_is_in_order_if_all_behind_it_comes_again():
+    forgotten = [arrive(1), arrive(3), arrive(4)]
+    again = [arrive(2), arrive(3), arrive(4)]
+    assert Balance(log_of(4), forgotten + again).faults()
+    assert Balance(log_of(4), forgotten + again).faults(forgotten_allowed=True) == []
+    for missing in again:
+        balance = Balance(log_of(4), forgotten + [arrival for arrival in again if arrival is not missing])
+        assert balance.faults(forgotten_allowed=True), f"without {missing.key}"
+    assert Balance(log_of(4), forgotten + again[1:] + again[:1]).out_of_turn == {("s", 3), ("s", 4)}
+
+
 def test_order_is_kept_per_stream():
     assert Balance(log_of(4), [arrive(1, 1, "a"), arrive(3, 1, "b"), arrive(2, 2, "a"), arrive(4, 2, "b")]).faults() == []
 
