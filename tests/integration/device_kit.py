@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ports import free_port
-from provision_kit import BUILD, Broker, Client, Device as ProvisionedDevice, terminate, wait_until
+from provision_kit import BUILD, PATIENCE_S, Broker, Client, Device as ProvisionedDevice, terminate, wait_until
 
 PROBE = BUILD / "tests" / "integration" / "probe"
 LONG = os.environ.get("DEVBUS_LONG") == "1"
@@ -30,7 +30,7 @@ SLOWER = 4 if SANITIZED else 1  # how much longer a time may be when the program
 _DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
-def wait_for(what, condition, timeout_s=10):
+def wait_for(what, condition, timeout_s=PATIENCE_S):
     """The first true value of @condition."""
     end = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -129,7 +129,7 @@ class Probe:
     def alive(self):
         return self.process.poll() is None
 
-    def stop(self, timeout_s=10):
+    def stop(self, timeout_s=PATIENCE_S):
         """SIGTERM. Returns the exit status."""
         self.process.terminate()
         return self.process.wait(timeout_s)
@@ -143,7 +143,7 @@ class Probe:
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def run(self, timeout_s=10):
+    def run(self, timeout_s=PATIENCE_S):
         """To its own end. Returns exit status and log."""
         self.start()
         try:
@@ -204,7 +204,7 @@ class Caller(Client):
         with self._lock:
             return [message for message in self.messages[since:] if mqtt.topic_matches_sub(topic_filter, message.topic)]
 
-    def retained(self, topic, timeout_s=10):
+    def retained(self, topic, timeout_s=PATIENCE_S):
         """What a late-comer is told on @topic."""
         already = len(self.messages)
         self.listen(topic)
@@ -239,7 +239,7 @@ class Caller(Client):
         assert len(found) < 2, "two answers to one call"
         return found[0].json() if found else None
 
-    def ask(self, service, method, payload=b"{}", timeout_s=10, **more):
+    def ask(self, service, method, payload=b"{}", timeout_s=PATIENCE_S, **more):
         """The whole answer."""
         correlation = self.send_call(service, method, payload, **more)
         return wait_for(f"an answer of {service} to {method}", lambda: self.reply(correlation), timeout_s)
@@ -264,7 +264,7 @@ class Caller(Client):
     def statuses(self, name="probe", since=0):
         return [message.json() for message in self.got(f"service/{name}/status", since)]
 
-    def wait_for_status(self, state, name="probe", timeout_s=10, above=0):
+    def wait_for_status(self, state, name="probe", timeout_s=PATIENCE_S, above=0):
         """Listen to service/NAME/status before."""
         def there():
             status = self.status(name)
@@ -285,7 +285,7 @@ class Cloud(Caller):
             payload = json.dumps(payload)
         self._paho.publish(f"{self.prefix}/command/{service}/{command}", payload, 1, retain=retain)
 
-    def send_and_wait(self, service, command, identity, timeout_s=10, expires=None, **args):
+    def send_and_wait(self, service, command, identity, timeout_s=PATIENCE_S, expires=None, **args):
         """All events of the command, up to the final one."""
         envelope = {"id": identity, "args": args, **({"expires": expires} if expires else {})}
         self.command(service, command, envelope)
@@ -295,7 +295,7 @@ class Cloud(Caller):
         return [event for event in (m.json() for m in self.got(f"{self.prefix}/event/{service}/{command}", since))
                 if "id" in event and event["id"] == identity]
 
-    def wait_for_final(self, service, command, identity, timeout_s=10, since=0):
+    def wait_for_final(self, service, command, identity, timeout_s=PATIENCE_S, since=0):
         def final():
             events = self.events(service, command, identity, since)
             return events if any(is_final(event) for event in events) else None

@@ -23,10 +23,11 @@ SOURCE = Path(__file__).resolve().parents[2]
 PROGRAM = SOURCE / "etc" / "devbus-provision"
 BUILD = Path(os.environ.get("builddir", SOURCE))
 PLUGIN = BUILD.resolve() / "etc" / "mosquitto-plugin" / ".libs" / "devbus-admission.so"  # where it was built
+PATIENCE_S = 30  # for what takes no time at all, on a machine that has other things to do
 LISTENER = re.compile(r"^listener (\d+) 127\.0\.0\.1", re.MULTILINE)
 
 
-def wait_until(condition, timeout_s=10):
+def wait_until(condition, timeout_s=PATIENCE_S):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
@@ -83,7 +84,7 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def terminate(process, timeout_s=10):
+def terminate(process, timeout_s=PATIENCE_S):
     """Asks more than once: Mosquitto forgets a SIGTERM that comes between its first open port and its main loop."""
     end = time.monotonic() + timeout_s
     while True:

@@ -22,7 +22,7 @@ for folder in (HERE, HERE.parent / "faults"):
         sys.path.insert(0, str(folder))
 
 from accounting import Arrival, Balance, Commands, Log  # noqa: E402
-from cloud import Cloud  # noqa: E402
+from cloud import PATIENCE_S, Cloud  # noqa: E402
 from link import Link  # noqa: E402
 
 SOURCE = HERE.parents[1]
@@ -32,7 +32,7 @@ WORKERS = ("worker", "flood")  # services of the tests, beside those of the devi
 BROKERS = ("local-broker", "cloud-broker")
 
 
-def wait_until(what, condition, timeout_s=10.0):
+def wait_until(what, condition, timeout_s=PATIENCE_S):
     end = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < end, f"after {timeout_s:g} s still not: {what}"
@@ -113,7 +113,7 @@ class DevbusLibrary:
         self.cloud.publish(f"command/{service}/{command}", envelope)
         return identity
 
-    def send_raw(self, topic, payload, retain=False, timeout_s=10):
+    def send_raw(self, topic, payload, retain=False, timeout_s=PATIENCE_S):
         """@payload as it is, on a topic such as command/sensor/read."""
         self.cloud.publish(topic, payload, retain in (True, "True", "yes", "retained"), float(timeout_s))
 

@@ -7,6 +7,9 @@ import time
 import paho.mqtt.client as mqtt
 
 
+PATIENCE_S = 30  # for what takes no time at all, on a machine that has other things to do
+
+
 class Message:
     def __init__(self, topic, payload, retained):
         self.topic, self.payload, self.retained, self.at = topic, payload, retained, time.monotonic()
@@ -58,7 +61,7 @@ class Cloud:
         client.connect("127.0.0.1", self.port, keepalive=60)
         client.loop_start()
         self._client = client
-        assert ready.wait(10), "the cloud's broker does not answer"
+        assert ready.wait(PATIENCE_S), "the cloud's broker does not answer"
 
     def disconnect(self):
         if self._client:
@@ -69,10 +72,10 @@ class Cloud:
     def end(self):
         """Its broker has ended: it reads what there is still to be read."""
         if self._client:
-            assert self._lost.wait(10), "the cloud's broker has not ended"
+            assert self._lost.wait(PATIENCE_S), "the cloud's broker has not ended"
         self.disconnect()
 
-    def publish(self, tail, payload, retain=False, timeout_s=10):
+    def publish(self, tail, payload, retain=False, timeout_s=PATIENCE_S):
         """On @tail behind the prefix, at QoS 1; returns when the cloud's broker has it."""
         if isinstance(payload, dict):
             payload = json.dumps(payload)
