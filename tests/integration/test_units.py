@@ -84,9 +84,17 @@ def lines(unit, key):
     return " ".join(re.findall(f"^{key}=(.*)$", built(f"devbus-{unit}.service"), re.M)).split()
 
 
-@pytest.mark.parametrize("unit, before", [("broker", ["provision"]), *((service, ["provision", "broker"]) for service in SERVICES)])
-def test_nobody_starts_before_what_it_reads_is_written(unit, before):
-    assert {f"devbus-{other}.service" for other in before} <= set(lines(unit, "After"))
+@pytest.mark.parametrize("unit", ["broker", *SERVICES])
+def test_nobody_starts_before_what_it_reads_is_written(unit):
+    assert "devbus-provision.service" in lines(unit, "After")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_broker_is_there_for_a_service_from_first_to_last_and_the_tunnel_for_the_broker(service):
+    """Who starts first is stopped last."""
+    assert ("devbus-broker.service" in lines(service, "After")) == (service != "bridge")
+    assert ("devbus-broker.service" in lines(service, "Before")) == (service == "bridge")
+    assert service != "bridge" or lines(service, "TimeoutStartSec")
 
 
 def test_broker_brings_provisioning_along_and_does_without():
