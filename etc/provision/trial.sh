@@ -29,14 +29,21 @@ start_trial() # with $stage/trial/data for a memory; sets $trial_port
 		trial_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) / 2))
 		render_trial "$trial_port"
 		: >"$stage/trial/log" # which is looked into before the broker has opened it
-		# Not with the lock: this broker outlives a program that is killed.
-		mosquitto -c "$stage/trial/mosquitto.conf" >"$stage/trial/log" 2>&1 9<&- &
+		run_broker >"$stage/trial/log" 2>&1 &
 		trial_pid=$!
 		! wait_for_broker || return 0
 		stop_broker
 		grep -q "Address already in use" "$stage/trial/log" || return 1
 	done
 	return 1
+}
+
+# Ended with this program if that is killed, where setpriv can say so (not in BusyBox); where it outlives it, not with the lock.
+run_broker()
+{
+	exec 9<&-
+	setpriv --pdeathsig KILL true 2>/dev/null || exec mosquitto -c "$stage/trial/mosquitto.conf"
+	exec setpriv --pdeathsig KILL mosquitto -c "$stage/trial/mosquitto.conf"
 }
 
 render_trial() # PORT

@@ -8,11 +8,12 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from bad_cloud_kit import DEVICE, BadCloud, Certificates
-from device_kit import BUILD
+from device_kit import _DIE_WITH_PARENT, BUILD
 from provision_kit import PROGRAM, Device, fake_program, make_certificate, run_provision, wait_until
 
 ME = getpass.getuser()
@@ -200,17 +201,42 @@ def test_broker_that_forgets_a_signal_is_told_again(place):
     assert "starts with these files" in place.done("--check").stderr
 
 
-def test_trial_broker_of_a_program_that_was_killed_is_in_nobodys_way(place):
-    broker = place.folder / "broker"
-    fake_broker(place, f"echo $$ >{broker}; exec sleep 60\n")
-    with subprocess.Popen(["sh", PROGRAM, "--output", place.etc, "--user-of-broker", ME, "--check"], env=place.env) as program:
-        wait_until(lambda: broker.exists() and broker.read_text().endswith("\n"))
-        program.kill()
+@pytest.fixture
+def orphan(place):
+    """Starts a program that is killed while it waits for its trial broker; a function, which returns the broker's process id."""
+    file = place.folder / "broker"
+    fake_broker(place, f"echo $$ >{file}; exec sleep 60\n")
+
+    def start():
+        with subprocess.Popen(["sh", PROGRAM, "--output", place.etc, "--user-of-broker", ME, "--check"], env=place.env) as program:
+            wait_until(lambda: file.exists() and file.read_text().endswith("\n"))
+            program.kill()
+        return int(file.read_text())
+    return start
+
+
+@pytest.mark.skipif(not _DIE_WITH_PARENT, reason="no setpriv")
+def test_trial_broker_is_killed_with_its_program(orphan):
+    broker = orphan()
+    wait_until(lambda: not is_alive(broker))
+
+
+def is_alive(process_id):
+    """Its parent is gone, so that nobody may have waited for it."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_trial_broker_that_outlives_its_program_is_in_nobodys_way(place, orphan):
+    fake_program(place.folder / "bin", "setpriv", "exit 1\n")
+    broker = orphan()
     try:
         place.done()
-        assert not list(place.etc.glob(".new*"))
+        assert is_alive(broker) and not list(place.etc.glob(".new*"))
     finally:
-        os.kill(int(broker.read_text()), signal.SIGKILL)
+        os.kill(broker, signal.SIGKILL)
 
 
 def test_last_good_is_nobody_elses(place):
