@@ -106,13 +106,13 @@ class Balance:
     def out_of_turn(self):
         """What somebody never gets who takes of each stream the next event only: those behind one that has not come yet must come
         once more behind it."""
-        first, taken = {}, {}
-        for arrival in filter(lambda arrival: arrival.key, self.arrivals):
-            first[arrival.stream] = min(arrival.seq, first.get(arrival.stream, arrival.seq))
-        for arrival in filter(lambda arrival: arrival.key, self.arrivals):
-            if arrival.seq == taken.get(arrival.stream, first[arrival.stream] - 1) + 1:
+        numbered, taken = [arrival for arrival in self.arrivals if arrival.key], {}
+        for arrival in numbered:  # a stream may begin anywhere
+            taken[arrival.stream] = min(arrival.seq - 1, taken.get(arrival.stream, arrival.seq))
+        for arrival in numbered:
+            if arrival.seq == taken[arrival.stream] + 1:
                 taken[arrival.stream] = arrival.seq
-        return {arrival.key for arrival in self.firsts if arrival.key and arrival.seq > taken[arrival.stream]}
+        return {arrival.key for arrival in numbered if arrival.seq > taken[arrival.stream]}
 
     @property
     def unreported(self):
